@@ -1,0 +1,180 @@
+"""What does a scenario need and how does it feel? One formula for one scenario and for a sweep of a million."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calculators import Quantity
+from calculators.architecture import PARTS, Architecture
+from calculators.formats import Format
+from calculators.hardware import Deployment, Engine
+from calculators.latency import Work, decode_rows, prefill_rows, seconds
+from calculators.memory import activation_bytes, device_cache_bytes, device_weight_bytes, total
+
+# What a device's memory holds, in the order in which charts stack it.
+COMPONENTS = (*PARTS, "cache", "activations", "reserve")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """`batch` requests at once, each a prompt of prompt_tokens and an answer of output_tokens; any may be an array."""
+
+    batch: Quantity = 1
+    prompt_tokens: Quantity = 1024
+    output_tokens: Quantity = 256
+
+    @property
+    def context_tokens(self) -> Quantity:
+        """Tokens that a finished request has in the cache, a count."""
+        return self.prompt_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scenario:
+    """Everything an estimate depends on. All arrays in it broadcast against each other."""
+
+    model: Architecture
+    weight_format: Format
+    cache_format: Format
+    deployment: Deployment
+    workload: Workload
+    engine: Engine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a scenario needs on its fullest device, how fast it answers and what that costs."""
+
+    memory_bytes: Mapping[str, Quantity]  # by COMPONENTS; they add up to used_bytes
+    used_bytes: Quantity
+    capacity_bytes: Quantity
+    fits: bool | np.ndarray
+    first_token_s: Quantity  # one prompt, alone
+    all_first_tokens_s: Quantity  # the last of the batch when all prompts arrive at once
+    token_s: Quantity  # between two tokens of a request while the whole batch decodes
+    request_s: Quantity  # from first to last token of the batch, all prompts included
+    tokens_per_s: Quantity  # answered by all devices, prompts' time included
+    joules_per_token: Quantity  # at rated power: an upper bound
+    usd_per_token: Quantity
+
+    @property
+    def free_bytes(self) -> Quantity:
+        """Bytes left on the fullest device; negative where it does not fit."""
+        return self.capacity_bytes - self.used_bytes
+
+
+def batch_per_replica(scenario: Scenario) -> Quantity:
+    """Requests that one copy of the model serves at once, a count: an even share, rounded up."""
+    return np.ceil(scenario.workload.batch / scenario.deployment.replicas)
+
+
+def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
+    """Bytes on the fullest device by component; every request at its full length."""
+    model, deployment, engine = scenario.model, scenario.deployment, scenario.engine
+    workload = scenario.workload
+    batch = batch_per_replica(scenario)
+    parts = device_weight_bytes(model, scenario.weight_format, deployment)
+    parts["cache"] = device_cache_bytes(
+        model, scenario.cache_format, deployment, batch=batch, context_tokens=workload.context_tokens
+    )
+    at_once = np.minimum(
+        batch * workload.prompt_tokens, engine.prefill_tokens(deployment.accelerator.memory_bytes)
+    )
+    parts["activations"] = activation_bytes(
+        model, batch=batch, tokens=np.maximum(at_once, batch), tensor_parallel=deployment.tensor_parallel
+    )
+    together = np.asarray(deployment.tensor_parallel * deployment.pipeline_parallel) > 1
+    parts["reserve"] = np.where(together, engine.reserve_bytes + engine.parallel_reserve_bytes, engine.reserve_bytes)[()]
+    return parts
+
+
+def _pass_inputs(scenario: Scenario) -> tuple[Architecture, Format, Format, Deployment, Engine]:
+    return (
+        scenario.model, scenario.weight_format, scenario.cache_format, scenario.deployment, scenario.engine
+    )  # fmt: skip
+
+
+def first_token_rows(scenario: Scenario) -> list[Work]:
+    """Rows of work until the first token of one request alone."""
+    return prefill_rows(*_pass_inputs(scenario), batch=1, prompt_tokens=scenario.workload.prompt_tokens)
+
+
+def token_rows(scenario: Scenario) -> list[Work]:
+    """Rows of work of one decode step of a copy's batch, halfway through the answers.
+
+    Under pipeline parallel the batch runs as one micro-batch a stage, so that each step carries a share of it.
+    """
+    workload = scenario.workload
+    batch = np.maximum(batch_per_replica(scenario) / scenario.deployment.pipeline_parallel, 1)
+    context = workload.prompt_tokens + workload.output_tokens / 2
+    return decode_rows(*_pass_inputs(scenario), batch=batch, context_tokens=context)
+
+
+def estimate(scenario: Scenario) -> Estimate:
+    """Memory, times, energy and cost of a scenario; arrays in it give arrays, element for element the same figures.
+
+    A copy's cycle is the prompts of its batch, one after another (its pipeline stages working at once), then
+    output_tokens decode steps: tokens_per_s = batch x output_tokens / (prompts + steps). Energy is rated power x time
+    x devices; cost is the price of that time.
+    """
+    deployment, workload = scenario.deployment, scenario.workload
+    card = deployment.accelerator
+    memory = memory_bytes(scenario)
+    used = total(memory)
+    batch = batch_per_replica(scenario)
+    first_token_s = seconds(first_token_rows(scenario))
+    token_s = seconds(token_rows(scenario))
+    prompts_s = batch * first_token_s / np.minimum(deployment.pipeline_parallel, batch)
+    request_s = prompts_s + workload.output_tokens * token_s
+    tokens_per_s = workload.batch * workload.output_tokens / request_s
+    per_token_s = deployment.devices / tokens_per_s
+    return Estimate(
+        memory_bytes=memory,
+        used_bytes=used,
+        capacity_bytes=card.memory_bytes,
+        fits=used <= card.memory_bytes,
+        first_token_s=first_token_s,
+        all_first_tokens_s=prompts_s,
+        token_s=token_s,
+        request_s=request_s,
+        tokens_per_s=tokens_per_s,
+        joules_per_token=card.power_w * per_token_s,
+        usd_per_token=card.usd_per_hour / 3600 * per_token_s,
+    )
+
+
+def _largest(fits: Callable[[int], bool], limit: int) -> int:
+    """The largest whole number up to `limit` for which a monotonic `fits` holds, 0 if not even 1 does."""
+    low, high = 0, 1
+    while high <= limit and fits(high):
+        low, high = high, 2 * high
+    high = min(high, limit + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def fits(scenario: Scenario) -> bool:
+    """Whether the fullest device holds the scenario; memory alone, without the times."""
+    return bool(total(memory_bytes(scenario)) <= scenario.deployment.accelerator.memory_bytes)
+
+
+def with_workload(scenario: Scenario, **changes: Quantity) -> Scenario:
+    """The scenario with fields of its workload changed."""
+    return replace(scenario, workload=replace(scenario.workload, **changes))
+
+
+def largest_batch(scenario: Scenario, limit: int = 1 << 20) -> int:
+    """Requests at once that fit at the scenario's lengths, a count; 0 where not one does."""
+    return _largest(lambda batch: fits(with_workload(scenario, batch=batch)), limit)
+
+
+def longest_context(scenario: Scenario) -> int:
+    """Tokens of prompt and answer that fit at the scenario's batch, a count, at most what the model was trained for."""
+    output = scenario.workload.output_tokens
+    prompts = _largest(
+        lambda prompt: fits(with_workload(scenario, prompt_tokens=prompt)), max(scenario.model.max_context - output, 1)
+    )
+    return prompts + output if prompts else 0

@@ -1,0 +1,218 @@
+"""How long does a pass through the model take, and what bounds it? Rows of work through a roofline with overheads.
+
+A row takes max(FLOPs / rate, bytes / bandwidth) + overhead seconds; a pass is the sum of its rows. Rates are the data
+sheet's times the share that the engine reaches. Source of the roofline: Williams et al. 2009, doi:10.1145/1498765.1498785.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from calculators import Quantity
+from calculators.architecture import Architecture, ExpertMLP, attended_pairs, reach, tensors
+from calculators.formats import Format, stored_bytes
+from calculators.hardware import Deployment, Engine
+from calculators.memory import working_values
+
+# What can bound a row, in the order in which charts stack them.
+BOUNDS = ("bandwidth", "arithmetic", "overhead", "links")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """One row of a pass on one device: what it multiplies and reads, and the seconds each would take alone."""
+
+    part: str
+    flops: Quantity = 0.0
+    bytes_read: Quantity = 0.0
+    arithmetic_s: Quantity = 0.0
+    bandwidth_s: Quantity = 0.0
+    overhead_s: Quantity = 0.0
+    links_s: Quantity = 0.0
+
+    @property
+    def seconds(self) -> Quantity:
+        """Seconds of the row: the slower of arithmetic and memory, then what cannot overlap."""
+        return np.maximum(self.arithmetic_s, self.bandwidth_s) + self.overhead_s + self.links_s
+
+    @property
+    def seconds_by_bound(self) -> dict[str, Quantity]:
+        """Seconds of the row by what bounds them, keys BOUNDS; they add up to `seconds`."""
+        memory = np.asarray(self.bandwidth_s) >= self.arithmetic_s
+        return {
+            "bandwidth": np.where(memory, self.bandwidth_s, 0.0)[()],
+            "arithmetic": np.where(memory, 0.0, self.arithmetic_s)[()],
+            "overhead": self.overhead_s,
+            "links": self.links_s,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Products:
+    """The matrix products of a part, collapsed: one row serves all layers."""
+
+    part: str
+    shards: int | None
+    values: int  # weight values that one token meets, so 2 FLOPs each
+    stored: float  # bytes of all copies
+    products: int  # matrices a token is multiplied with, each started once
+    experts: int = 0
+    chosen: int = 0
+
+
+@lru_cache(maxsize=4096)
+def _products(model: Architecture, fmt: Format) -> tuple[_Products, ...]:
+    mlps, first = {}, 0
+    for block in model.blocks:
+        mlps[first] = block.mlp
+        first += block.count
+    head = "embedding" if model.tied_embeddings else "lm_head"
+    sums: dict[tuple[str, int | None, int, int], tuple[int, float, int]] = {}
+    for row in tensors(model):
+        if len(row.shape) == 1 or (row.part == "embedding" and head != "embedding"):
+            continue
+        mlp = mlps[row.layers.start] if row.part == "routed_experts" else None
+        experts, chosen = (mlp.experts, mlp.chosen) if isinstance(mlp, ExpertMLP) else (0, 0)
+        key = ("lm_head" if row.part == head else row.part, row.shards, experts, chosen)
+        values, stored, products = sums.get(key, (0, 0.0, 0))
+        sums[key] = (
+            values + row.values * row.used,
+            stored + stored_bytes(model, row, fmt),
+            products + max(len(row.layers), 1),
+        )
+    return tuple(
+        _Products(
+            part=part, shards=shards, experts=experts, chosen=chosen, values=values, stored=stored, products=products
+        )
+        for (part, shards, experts, chosen), (values, stored, products) in sums.items()
+    )
+
+
+def experts_read(experts: int, chosen: int, tokens: Quantity) -> Quantity:
+    """Experts whose weights a batch reads, a count: E (1 - (1 - k/E)^T) when T tokens choose k of E evenly."""
+    return experts * (1 - (1 - chosen / experts) ** tokens)
+
+
+def _product_rows(
+    model: Architecture, fmt: Format, deployment: Deployment, engine: Engine, tokens: Quantity, heads: Quantity
+) -> list[Work]:
+    card, width = deployment.accelerator, deployment.tensor_parallel
+    peak, peak_16 = card.peak(fmt.arithmetic), card.peak("bf16")
+    rows = []
+    for row in _products(model, fmt):
+        shards: Quantity = width if row.shards is None else np.minimum(width, row.shards)
+        through = heads if row.part == "lm_head" else tokens
+        flops = 2.0 * row.values * through / shards
+        read: Quantity = row.stored / shards
+        arithmetic, bandwidth, start = engine.arithmetic, engine.weight_bandwidth, engine.product_s
+        if row.experts:
+            read = read * (experts_read(row.experts, row.chosen, through) / row.experts)
+            arithmetic, bandwidth = engine.expert_arithmetic, engine.expert_bandwidth
+            start = engine.expert_product_s
+        rows.append(
+            Work(
+                part=row.part,
+                flops=flops,
+                bytes_read=read,
+                arithmetic_s=flops / (arithmetic * (peak_16 if row.part in fmt.leaves else peak)),
+                bandwidth_s=read / (bandwidth * card.bandwidth_bytes_per_s),
+                overhead_s=row.products * start,
+            )
+        )
+    return rows
+
+
+def _attention_rows(
+    model: Architecture, cache: Format, deployment: Deployment, engine: Engine, *,
+    sequences: Quantity, context_tokens: Quantity, decode: bool,
+) -> list[Work]:  # fmt: skip
+    card, width = deployment.accelerator, deployment.tensor_parallel
+    kinds: dict[object, int] = {}
+    for block in model.blocks:
+        kinds[block.attention] = kinds.get(block.attention, 0) + block.count
+    rows = []
+    for block in model.blocks:
+        attention, layers = block.attention, kinds.pop(block.attention, 0)
+        if not layers:
+            continue
+        seen = reach(attention, context_tokens)
+        pairs = sequences * (seen if decode else attended_pairs(attention, context_tokens))
+        flops = pairs * (layers * attention.flops_per_pair(decode=decode)) / width
+        read = sequences * seen * (layers * cache.stream_bytes(attention.cached_values))
+        read = read / np.minimum(width, attention.cache_shards)
+        rows.append(
+            Work(
+                part="cache",
+                flops=flops,
+                bytes_read=read,
+                arithmetic_s=flops / (engine.attention_arithmetic * card.peak("bf16")),
+                bandwidth_s=read / (engine.cache_bandwidth * card.bandwidth_bytes_per_s),
+                overhead_s=layers * engine.product_s,
+            )
+        )
+    return rows
+
+
+def _elementwise_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
+    """Norms, rotary embedding, activation functions, residual sums: the working values cross memory a few times."""
+    whole, divided = working_values(model)
+    values = model.layers * (whole + divided / deployment.tensor_parallel)
+    moved = 2 * engine.traffic_passes * tokens * values
+    return Work(
+        part="norms", bytes_read=moved, bandwidth_s=moved / deployment.accelerator.bandwidth_bytes_per_s
+    )
+
+
+def all_reduce_s(message_bytes: Quantity, devices: Quantity, link_bytes_per_s: Quantity, engine: Engine) -> Quantity:
+    """Seconds of one ring all-reduce: a start, a latency for each of 2 (n - 1) hops, 2 (n - 1)/n of the message."""
+    hops = 2 * (devices - 1)
+    moved = message_bytes * hops / devices
+    return engine.all_reduce_s + hops * engine.hop_s + moved / (engine.link_bandwidth * link_bytes_per_s)
+
+
+def _links_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
+    """Two all-reduces a layer and one after the embedding, and a hand-over between pipeline stages."""
+    width, stages = deployment.tensor_parallel, deployment.pipeline_parallel
+    link = deployment.accelerator.link_bytes_per_s
+    message = 2 * tokens * model.hidden
+    reduces = (2 * model.layers + 1) * all_reduce_s(message, width, link, engine)
+    handovers = (stages - 1) * (engine.all_reduce_s + message / (engine.link_bandwidth * link))
+    several, staged = np.asarray(width) > 1, np.asarray(stages) > 1
+    return Work(part="links", links_s=(np.where(several, reduces, 0.0) + np.where(staged, handovers, 0.0))[()])
+
+
+def decode_rows(
+    model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
+    batch: Quantity, context_tokens: Quantity,
+) -> list[Work]:  # fmt: skip
+    """Rows of one decode step: `batch` sequences gain one token each with `context_tokens` in the cache."""
+    return [
+        *_product_rows(model, fmt, deployment, engine, batch, batch),
+        *_attention_rows(
+            model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True
+        ),
+        _elementwise_row(model, deployment, engine, batch),
+        _links_row(model, deployment, engine, batch),
+    ]
+
+
+def prefill_rows(
+    model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
+    batch: Quantity, prompt_tokens: Quantity,
+) -> list[Work]:  # fmt: skip
+    """Rows of a forward pass over `batch` prompts of `prompt_tokens` each; the head runs for each last token only."""
+    tokens = batch * prompt_tokens
+    return [
+        *_product_rows(model, fmt, deployment, engine, tokens, batch),
+        *_attention_rows(
+            model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False
+        ),
+        _elementwise_row(model, deployment, engine, tokens),
+        _links_row(model, deployment, engine, tokens),
+    ]
+
+
+def seconds(rows: list[Work]) -> Quantity:
+    """Seconds of a pass: the sum over its rows."""
+    return sum((row.seconds for row in rows), start=0.0)

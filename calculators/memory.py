@@ -1,0 +1,135 @@
+"""What does a model hold in memory? Weights, KV cache and working values: in all, and on the fullest device."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from calculators import Quantity
+from calculators.architecture import PARTS, Architecture, reach, tensors
+from calculators.formats import Format, stored_bytes
+from calculators.hardware import Deployment
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def weight_bytes_by_part(model: Architecture, fmt: Format) -> dict[str, int | float]:
+    """Bytes of each part of the model in a weight format, one copy of the model; they add up to `weight_bytes`."""
+    sums = dict.fromkeys(PARTS, 0.0)
+    for row in tensors(model):
+        sums[row.part] += stored_bytes(model, row, fmt)
+    return {part: _whole(size) for part, size in sums.items() if size}
+
+
+def weight_bytes(model: Architecture, fmt: Format) -> int | float:
+    """Bytes of the weights of one copy of the model: the sum over the ledger of stored bytes, scales included."""
+    return _whole(sum(stored_bytes(model, row, fmt) for row in tensors(model)))
+
+
+def kv_cache_bytes(
+    model: Architecture, fmt: Format, *, batch: Quantity, context_tokens: Quantity
+) -> Quantity:
+    """Bytes of the KV cache of `batch` sequences of `context_tokens` each, one copy of the model.
+
+    The sum over layers of batch x tokens within reach x values cached a token, in the cache's format. `batch` and
+    `context_tokens` broadcast against each other.
+    """
+    total: Quantity = 0
+    for block in model.blocks:
+        per_token = fmt.stream_bytes(block.attention.cached_values)
+        total = total + block.count * per_token * batch * reach(block.attention, context_tokens)
+    return total
+
+
+@lru_cache(maxsize=4096)
+def _weight_groups(model: Architecture, fmt: Format) -> tuple[tuple[str, int | None, int, float], ...]:
+    """The ledger collapsed for sweeps: (part, shards, block or -1 outside the blocks, bytes)."""
+    firsts, first = {}, 0
+    for index, block in enumerate(model.blocks):
+        firsts[first] = index
+        first += block.count
+    sums: dict[tuple[str, int | None, int], float] = {}
+    for row in tensors(model):
+        key = (row.part, row.shards, firsts[row.layers.start] if row.layers else -1)
+        sums[key] = sums.get(key, 0.0) + stored_bytes(model, row, fmt)
+    return tuple((*key, size) for key, size in sums.items())
+
+
+def _sharded(size: float, shards: int | None, devices: Quantity) -> Quantity:
+    return size / (devices if shards is None else np.minimum(devices, shards))
+
+
+def _stage_shares(model: Architecture, fmt: Format, stages: Quantity) -> list[Quantity]:
+    """Share of each block on the fullest pipeline stage: ceil(layers / stages) layers, the heaviest kinds first."""
+    sizes = [0.0] * len(model.blocks)
+    for _, _, block, size in _weight_groups(model, fmt):
+        if block >= 0:
+            sizes[block] += size / model.blocks[block].count
+    left: Quantity = np.ceil(model.layers / stages)
+    shares: list[Quantity] = [0.0] * len(model.blocks)
+    for index in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        taken = np.minimum(left, model.blocks[index].count)
+        shares[index] = taken / model.blocks[index].count
+        left = left - taken
+    return shares
+
+
+def device_weight_bytes(model: Architecture, fmt: Format, deployment: Deployment) -> dict[str, Quantity]:
+    """Bytes of weights on the fullest device, by part.
+
+    Tensor parallel divides each tensor by the devices it can divide over: key and value projections by at most the KV
+    heads, norms, routers and MLA's compressions not at all. Pipeline parallel gives the fullest stage
+    ceil(layers / stages) layers and the head; the embedding stands on the first stage.
+    """
+    width, stages = deployment.tensor_parallel, deployment.pipeline_parallel
+    shares = _stage_shares(model, fmt, stages)
+    sums: dict[str, Quantity] = {}
+    for part, shards, block, size in _weight_groups(model, fmt):
+        share = shares[block] if block >= 0 else 1.0
+        if part == "embedding" and not model.tied_embeddings:
+            share = np.where(np.asarray(stages) > 1, 0.0, 1.0)[()]
+        sums[part] = sums.get(part, 0.0) + share * _sharded(size, shards, width)
+    return sums
+
+
+def device_cache_bytes(
+    model: Architecture, fmt: Format, deployment: Deployment, *, batch: Quantity, context_tokens: Quantity
+) -> Quantity:
+    """Bytes of KV cache on a device for `batch` sequences on this copy: by KV heads, then by pipeline stage."""
+    total: Quantity = 0.0
+    stage = np.ceil(model.layers / deployment.pipeline_parallel) / model.layers
+    for block in model.blocks:
+        per_token = fmt.stream_bytes(block.attention.cached_values)
+        size = block.count * stage * per_token * batch * reach(block.attention, context_tokens)
+        total = total + size / np.minimum(deployment.tensor_parallel, block.attention.cache_shards)
+    return total
+
+
+def working_values(model: Architecture) -> tuple[int, int]:
+    """Values a token holds while the widest layer runs: (kept whole on each device, divided by tensor parallelism)."""
+    divided = max(
+        sum(block.attention.working_values) + block.mlp.working_values(model.hidden) for block in model.blocks
+    )
+    return 2 * model.hidden, divided
+
+
+def activation_bytes(
+    model: Architecture, *, batch: Quantity, tokens: Quantity, tensor_parallel: Quantity = 1
+) -> Quantity:
+    """Peak bytes of working values on a device, 16 bits each, when `tokens` run through a layer at once.
+
+    A layer holds the residual and its norm (2 hidden), three times queries and keys and values, and the MLP's inner
+    values; the head holds one row of 32-bit logits a sequence. The larger counts. Read off `prefill_peak_activation_bytes`
+    of presets/measured/gpu.csv, which it meets within 3 % above 2,048 tokens.
+    """
+    whole, divided = working_values(model)
+    layer = 2 * tokens * (whole + divided / tensor_parallel)
+    logits = 4 * batch * model.vocabulary / tensor_parallel
+    return np.maximum(layer, logits)
+
+
+def total(parts: Mapping[str, Quantity]) -> Quantity:
+    """Sum of a breakdown."""
+    return sum(parts.values(), start=0.0)

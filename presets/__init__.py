@@ -1,0 +1,10 @@
+"""The data of Weighbridge: models, formats, accelerators, engines and workloads, each entry with its source."""
+
+from presets.catalog import accelerator_facts, accelerators, cache_formats, engines, formats, models, workloads
+from presets.configs import model_from_config
+from presets.loader import PresetError
+
+__all__ = [
+    "PresetError", "accelerator_facts", "accelerators", "cache_formats", "engines", "formats", "model_from_config",
+    "models", "workloads",
+]  # fmt: skip

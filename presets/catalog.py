@@ -1,0 +1,288 @@
+"""What do the preset files hold? One reader a kind of record, each a mapping from the human name to the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from calculators import UNKNOWN
+from calculators.architecture import PARTS, Architecture
+from calculators.estimate import Workload
+from calculators.formats import LAYER_RULES, Finer, Format
+from calculators.hardware import Accelerator, Engine
+from presets.configs import model_from_config
+from presets.loader import Entry, load, table
+
+ARITHMETIC = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelFacts:
+    """A model preset: the architecture, the config.json fields it was read from, and where they are from."""
+
+    architecture: Architecture
+    config: Mapping[str, Any]
+    config_name: str
+    source: str
+    checked: date
+    synthetic: bool
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceleratorFacts:
+    """An accelerator preset with what surrounds the figures: kind, vendor, link, price's origin, disagreements."""
+
+    accelerator: Accelerator
+    vendor: str
+    kind: str
+    vendor_memory_bytes: float
+    driver_known: bool
+    link_name: str
+    rent: str
+    list_price_usd: float
+    source: str
+    checked: date
+    disagreements: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkloadFacts:
+    """A workload preset: lengths and concurrency, and what a visitor of it expects."""
+
+    workload: Workload
+    first_token_s: float
+    token_s: float
+    description: str
+    source: str
+    checked: date
+
+
+def _model(entry: Entry) -> ModelFacts:
+    source, checked = entry.origin()
+    config = dict(entry.get("config", dict))
+    for field in entry.get("null", list, []):
+        config[field] = None
+    note = entry.text("note", "")
+    try:
+        architecture = model_from_config(config, name=entry.name)
+    except ValueError as error:
+        raise entry.error(str(error)) from error
+    return ModelFacts(
+        architecture=replace(architecture, source=source, note=note),
+        config=MappingProxyType(config),
+        config_name=entry.text("config_name"),
+        source=source,
+        checked=checked,
+        synthetic=entry.get("synthetic", bool, False),
+        note=note,
+    )
+
+
+@cache
+def model_facts() -> Mapping[str, ModelFacts]:
+    """Every model preset with its config.json fields and source."""
+    return load("models.toml", _model)
+
+
+@cache
+def models() -> Mapping[str, Architecture]:
+    """Every model preset, by human name; the three of the mission first."""
+    return MappingProxyType({name: facts.architecture for name, facts in model_facts().items()})
+
+
+def _layouts() -> Mapping[str, Format]:
+    """The [block] tables of formats.toml as bare formats; a fallback is itself a layout further up."""
+    layouts: dict[str, Format] = {}
+
+    def read(entry: Entry) -> Format:
+        fallback = entry.text("fallback", None) if "fallback" in entry.values else None
+        entry.asked.add("fallback")
+        if fallback is not None and fallback not in layouts:
+            raise entry.error(f"fallback {fallback!r} is no block above it")
+        layouts[entry.name] = Format(
+            name=entry.name,
+            bits=entry.get("bits", int),
+            block_values=entry.get("values", int, 1),
+            block_rows=entry.get("rows", int, 1),
+            scale_bytes=entry.number("scale", 0),
+            row_bytes=entry.get("row", int, 0),
+            column_bytes=entry.get("column", int, 0),
+            tensor_bytes=entry.get("tensor", int, 0),
+            fallback=layouts[fallback] if fallback else None,
+        )
+        return layouts[entry.name]
+
+    return load("formats.toml", read, table("formats.toml")["block"])
+
+
+def _formats(kind: str) -> Mapping[str, Format]:
+    layouts = _layouts()
+
+    def layout(entry: Entry) -> Format:
+        block = entry.text("block")
+        if block not in layouts:
+            raise entry.error(f"block {block!r} is not one of {', '.join(layouts)}")
+        return layouts[block]
+
+    def finer(entry: Entry) -> Finer:
+        rule = Finer(tensors=frozenset(entry.get("tensors", list)), layers=entry.text("layers"), format=layout(entry))
+        if rule.layers not in LAYER_RULES:
+            raise entry.error(f"layers {rule.layers!r} is not one of {', '.join(LAYER_RULES)}")
+        entry.done()
+        return rule
+
+    def read(entry: Entry) -> Format:
+        source, _ = entry.origin()
+        leaves = frozenset(entry.get("leaves", list, []))
+        if not leaves <= set(PARTS):
+            raise entry.error(f"leaves {sorted(leaves - set(PARTS))} are no parts; parts are {', '.join(PARTS)}")
+        arithmetic = entry.text("arithmetic", "bf16")
+        if arithmetic not in ARITHMETIC:
+            raise entry.error(f"arithmetic {arithmetic!r} is not one of {', '.join(ARITHMETIC)}")
+        rules = [Entry("formats.toml", f"{entry.name}, finer", rule) for rule in entry.get("finer", list, [])]
+        return replace(
+            layout(entry),
+            name=entry.name,
+            leaves=leaves,
+            left_bytes=entry.get("left_bytes", int, 2),
+            finer=tuple(finer(rule) for rule in rules),
+            arithmetic=arithmetic,
+            source=source,
+            note=entry.text("note", ""),
+        )
+
+    return load("formats.toml", read, table("formats.toml")[kind])
+
+
+@cache
+def formats() -> Mapping[str, Format]:
+    """Every weight format, by name."""
+    return _formats("weights")
+
+
+@cache
+def cache_formats() -> Mapping[str, Format]:
+    """Every format of the KV cache, by name."""
+    return _formats("cache")
+
+
+def _accelerator(entry: Entry) -> AcceleratorFacts:
+    source, checked = entry.origin()
+    kind = entry.text("kind")
+    allowance = table("accelerators.toml")["allowance"]
+    if kind not in allowance:
+        raise entry.error(f"kind {kind!r} is not one of {', '.join(allowance)}")
+    vendor_bytes = entry.number("memory_bytes")
+    driver_bytes = entry.number("driver_memory_bytes", None)
+    peaks = entry.get("peak_flops_per_s", dict, {})
+    unknown = set(peaks) - set(ARITHMETIC)
+    if unknown:
+        raise entry.error(f"peak_flops_per_s has {sorted(unknown)}; known are {', '.join(ARITHMETIC)}")
+    link, rent = entry.table("link", None), entry.table("rent", None)
+    accelerator = Accelerator(
+        name=entry.name,
+        memory_bytes=vendor_bytes * allowance[kind]["share"] if driver_bytes is None else driver_bytes,
+        bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
+        peak_flops_per_s=MappingProxyType({key: float(value) for key, value in peaks.items()}),
+        link_bytes_per_s=link.number("bytes_per_s") if link else UNKNOWN,
+        node_devices=entry.get("devices_per_node", int, 1),
+        power_w=entry.number("power_w", UNKNOWN),
+        usd_per_hour=rent.number("usd_per_hour") if rent else UNKNOWN,
+    )
+    facts = AcceleratorFacts(
+        accelerator=accelerator,
+        vendor=entry.text("vendor"),
+        kind=kind,
+        vendor_memory_bytes=vendor_bytes,
+        driver_known=driver_bytes is not None,
+        link_name=link.text("name") if link else "unknown",
+        rent=", ".join(rent.text(key) for key in ("provider", "pricing", "date", "source")) if rent else "unknown",
+        list_price_usd=entry.number("list_price_usd", UNKNOWN),
+        source=source,
+        checked=checked,
+        disagreements=tuple(entry.get("disagreements", list, [])),
+        note=entry.text("note", ""),
+    )
+    for part in (link, rent):
+        if part:
+            part.done()
+    return facts
+
+
+@cache
+def accelerator_facts() -> Mapping[str, AcceleratorFacts]:
+    """Every accelerator preset with kind, price and sources."""
+    devices = {name: values for name, values in table("accelerators.toml").items() if name != "allowance"}
+    return load("accelerators.toml", _accelerator, devices)
+
+
+@cache
+def accelerators() -> Mapping[str, Accelerator]:
+    """Every accelerator preset, by the name its maker gives it."""
+    return MappingProxyType({name: facts.accelerator for name, facts in accelerator_facts().items()})
+
+
+# Every constant of an Engine; each is a table with value, low, high and source.
+CONSTANTS = tuple(field for field in Engine.__dataclass_fields__ if field not in ("name", "source", "measured_as", "ranges", "sources"))
+
+
+def _engine(entry: Entry) -> Engine:
+    source, _ = entry.origin()
+    values, ranges, sources = {}, {}, {}
+    for key in CONSTANTS:
+        constant = entry.table(key)
+        assert constant is not None  # without a default, table() raises
+        values[key] = constant.number("value")
+        ranges[key] = (constant.number("low"), constant.number("high"))
+        sources[key] = constant.text("source")
+        constant.done()
+        if not ranges[key][0] <= values[key] <= ranges[key][1]:
+            raise entry.error(f"{key}: value {values[key]} is not between low and high")
+    return Engine(
+        name=entry.name,
+        source=source,
+        measured_as=tuple(entry.get("measured_as", list)),
+        ranges=MappingProxyType(ranges),
+        sources=MappingProxyType(sources),
+        **values,
+    )
+
+
+@cache
+def engines() -> Mapping[str, Engine]:
+    """Every engine profile, by name."""
+    return load("engines.toml", _engine)
+
+
+def _workload(entry: Entry) -> WorkloadFacts:
+    source, checked = entry.origin()
+    return WorkloadFacts(
+        workload=Workload(
+            batch=entry.get("batch", int),
+            prompt_tokens=entry.get("prompt_tokens", int),
+            output_tokens=entry.get("output_tokens", int),
+        ),
+        first_token_s=entry.number("first_token_s"),
+        token_s=entry.number("token_s"),
+        description=entry.text("description"),
+        source=source,
+        checked=checked,
+    )
+
+
+@cache
+def workload_facts() -> Mapping[str, WorkloadFacts]:
+    """Every workload preset with its targets and source."""
+    return load("workloads.toml", _workload)
+
+
+@cache
+def workloads() -> Mapping[str, Workload]:
+    """Every workload preset, by name."""
+    return MappingProxyType({name: facts.workload for name, facts in workload_facts().items()})
+
+

@@ -1,0 +1,90 @@
+"""How is a preset file read? Strictly: each entry key by key, with its source and the day it was checked.
+
+An entry without `source` and `checked`, with an unknown key or with a value of the wrong kind is refused by name.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+HERE = Path(__file__).parent
+Record = TypeVar("Record")
+
+
+class PresetError(ValueError):
+    """A preset file says something that cannot be used; the message names file, entry and key."""
+
+
+@cache
+def table(file: str) -> Mapping[str, Any]:
+    """A TOML file of this folder."""
+    return MappingProxyType(tomllib.loads((HERE / file).read_text(encoding="utf-8")))
+
+
+class Entry:
+    """One table of a preset file, read key by key; `done()` refuses whatever was not asked for."""
+
+    def __init__(self, file: str, name: str, values: Mapping[str, Any]) -> None:
+        self.where = f"presets/{file}: {name!r}"
+        self.name = name
+        self.values = dict(values)
+        self.asked: set[str] = set()
+
+    def error(self, message: str) -> PresetError:
+        """An error that says where."""
+        return PresetError(f"{self.where}: {message}")
+
+    def get(self, key: str, kind: type[Record] | tuple[type, ...], default: Any = ...) -> Any:
+        """The value of a key, of this kind; without a default the key must be there."""
+        self.asked.add(key)
+        if key not in self.values:
+            if default is ...:
+                raise self.error(f"{key} is missing")
+            return default
+        value = self.values[key]
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+            raise self.error(f"{key} is {value!r}; a {kind} was expected")
+        return value
+
+    def number(self, key: str, default: Any = ...) -> Any:
+        """A number of zero or more."""
+        value = self.get(key, (int, float), default)
+        if key in self.values and not value >= 0:
+            raise self.error(f"{key} is {value!r}; a number of zero or more was expected")
+        return value
+
+    def text(self, key: str, default: Any = ...) -> Any:
+        """A text that is not empty."""
+        value = self.get(key, str, default)
+        if key in self.values and not value.strip():
+            raise self.error(f"{key} is empty")
+        return value
+
+    def table(self, key: str, default: Any = ...) -> "Entry | None":
+        """A table within the entry."""
+        value = self.get(key, dict, default)
+        return None if value is None else Entry(self.where.removeprefix("presets/"), key, value)
+
+    def origin(self) -> tuple[str, date]:
+        """Where the entry is from, and the day it was checked."""
+        return self.text("source"), self.get("checked", date)
+
+    def done(self) -> None:
+        """Refuse keys that nobody asked for."""
+        unknown = sorted(set(self.values) - self.asked)
+        if unknown:
+            raise self.error(f"unknown key {unknown[0]!r}; known are {', '.join(sorted(self.asked))}")
+
+
+def load(file: str, read: Callable[[Entry], Record], entries: Mapping[str, Any] | None = None) -> Mapping[str, Record]:
+    """All entries of a file, each read by `read`, in the file's order."""
+    records = {}
+    for name, values in (table(file) if entries is None else entries).items():
+        entry = Entry(file, name, values)
+        records[name] = read(entry)
+        entry.done()
+    return MappingProxyType(records)
