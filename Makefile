@@ -6,6 +6,9 @@ PIP      = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-che
 CHROMIUM = /usr/bin/chromium
 APT      = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120
 
+# A .venv whose Python was removed from the machine counts as none.
+$(shell test -x $(BIN)/python || rm -f $(BIN)/python .venv/.run .venv/.dev)
+
 .PHONY: run test lint format bench accuracy clean chromium
 
 run: .venv/.run

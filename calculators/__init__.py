@@ -3,9 +3,10 @@
 Quantities (counts of requests and tokens, bytes, seconds) may be numbers or NumPy arrays: one formula serves both.
 """
 
-import numpy as np
+from typing import Any
+
 from numpy.typing import NDArray
 
-Quantity = int | float | NDArray[np.float64] | NDArray[np.int64]
+Quantity = int | float | NDArray[Any]
 
 UNKNOWN = float("nan")  # a figure nobody published: it spreads through the arithmetic and is shown as "unknown"

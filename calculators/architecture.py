@@ -244,9 +244,7 @@ class ExpertMLP:
                 for row in DenseMLP(intermediate=self.shared_intermediate).tensors(hidden)
             )
         return rows + tuple(
-            replace(
-                row, part="routed_experts", name=f"experts.*.{row.name}", copies=self.experts, used=self.chosen
-            )
+            replace(row, part="routed_experts", name=f"experts.*.{row.name}", copies=self.experts, used=self.chosen)
             for row in DenseMLP(intermediate=self.intermediate, bias=self.expert_bias).tensors(hidden)
         )
 

@@ -78,14 +78,14 @@ def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
     parts["cache"] = device_cache_bytes(
         model, scenario.cache_format, deployment, batch=batch, context_tokens=workload.context_tokens
     )
-    at_once = np.minimum(
-        batch * workload.prompt_tokens, engine.prefill_tokens(deployment.accelerator.memory_bytes)
-    )
+    at_once = np.minimum(batch * workload.prompt_tokens, engine.prefill_tokens(deployment.accelerator.memory_bytes))
     parts["activations"] = activation_bytes(
         model, batch=batch, tokens=np.maximum(at_once, batch), tensor_parallel=deployment.tensor_parallel
     )
     together = np.asarray(deployment.tensor_parallel * deployment.pipeline_parallel) > 1
-    parts["reserve"] = np.where(together, engine.reserve_bytes + engine.parallel_reserve_bytes, engine.reserve_bytes)[()]
+    parts["reserve"] = np.where(together, engine.reserve_bytes + engine.parallel_reserve_bytes, engine.reserve_bytes)[
+        ()
+    ]
     return parts
 
 

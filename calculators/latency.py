@@ -94,11 +94,18 @@ def experts_read(experts: int, chosen: int, tokens: Quantity) -> Quantity:
     return experts * (1 - (1 - chosen / experts) ** tokens)
 
 
+def _peak(deployment: Deployment, arithmetic: str, *, decode: bool) -> Quantity:
+    """FLOP/s to reckon with. Where it is unknown a decode step counts its memory alone, a lower bound; a prompt cannot."""
+    rate = deployment.accelerator.peak(arithmetic)
+    return np.where(np.isnan(rate), np.inf, rate)[()] if decode else rate
+
+
 def _product_rows(
-    model: Architecture, fmt: Format, deployment: Deployment, engine: Engine, tokens: Quantity, heads: Quantity
-) -> list[Work]:
+    model: Architecture, fmt: Format, deployment: Deployment, engine: Engine, *,
+    tokens: Quantity, heads: Quantity, decode: bool,
+) -> list[Work]:  # fmt: skip
     card, width = deployment.accelerator, deployment.tensor_parallel
-    peak, peak_16 = card.peak(fmt.arithmetic), card.peak("bf16")
+    peak, peak_16 = (_peak(deployment, kind, decode=decode) for kind in (fmt.arithmetic, "bf16"))
     rows = []
     for row in _products(model, fmt):
         shards: Quantity = width if row.shards is None else np.minimum(width, row.shards)
@@ -128,6 +135,7 @@ def _attention_rows(
     sequences: Quantity, context_tokens: Quantity, decode: bool,
 ) -> list[Work]:  # fmt: skip
     card, width = deployment.accelerator, deployment.tensor_parallel
+    peak = _peak(deployment, "bf16", decode=decode)
     kinds: dict[object, int] = {}
     for block in model.blocks:
         kinds[block.attention] = kinds.get(block.attention, 0) + block.count
@@ -146,7 +154,7 @@ def _attention_rows(
                 part="cache",
                 flops=flops,
                 bytes_read=read,
-                arithmetic_s=flops / (engine.attention_arithmetic * card.peak("bf16")),
+                arithmetic_s=flops / (engine.attention_arithmetic * peak),
                 bandwidth_s=read / (engine.cache_bandwidth * card.bandwidth_bytes_per_s),
                 overhead_s=layers * engine.product_s,
             )
@@ -159,9 +167,7 @@ def _elementwise_row(model: Architecture, deployment: Deployment, engine: Engine
     whole, divided = working_values(model)
     values = model.layers * (whole + divided / deployment.tensor_parallel)
     moved = 2 * engine.traffic_passes * tokens * values
-    return Work(
-        part="norms", bytes_read=moved, bandwidth_s=moved / deployment.accelerator.bandwidth_bytes_per_s
-    )
+    return Work(part="norms", bytes_read=moved, bandwidth_s=moved / deployment.accelerator.bandwidth_bytes_per_s)
 
 
 def all_reduce_s(message_bytes: Quantity, devices: Quantity, link_bytes_per_s: Quantity, engine: Engine) -> Quantity:
@@ -188,10 +194,8 @@ def decode_rows(
 ) -> list[Work]:  # fmt: skip
     """Rows of one decode step: `batch` sequences gain one token each with `context_tokens` in the cache."""
     return [
-        *_product_rows(model, fmt, deployment, engine, batch, batch),
-        *_attention_rows(
-            model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True
-        ),
+        *_product_rows(model, fmt, deployment, engine, tokens=batch, heads=batch, decode=True),
+        *_attention_rows(model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True),
         _elementwise_row(model, deployment, engine, batch),
         _links_row(model, deployment, engine, batch),
     ]
@@ -204,10 +208,8 @@ def prefill_rows(
     """Rows of a forward pass over `batch` prompts of `prompt_tokens` each; the head runs for each last token only."""
     tokens = batch * prompt_tokens
     return [
-        *_product_rows(model, fmt, deployment, engine, tokens, batch),
-        *_attention_rows(
-            model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False
-        ),
+        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=batch, decode=False),
+        *_attention_rows(model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False),
         _elementwise_row(model, deployment, engine, tokens),
         _links_row(model, deployment, engine, tokens),
     ]

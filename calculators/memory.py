@@ -28,9 +28,7 @@ def weight_bytes(model: Architecture, fmt: Format) -> int | float:
     return _whole(sum(stored_bytes(model, row, fmt) for row in tensors(model)))
 
 
-def kv_cache_bytes(
-    model: Architecture, fmt: Format, *, batch: Quantity, context_tokens: Quantity
-) -> Quantity:
+def kv_cache_bytes(model: Architecture, fmt: Format, *, batch: Quantity, context_tokens: Quantity) -> Quantity:
     """Bytes of the KV cache of `batch` sequences of `context_tokens` each, one copy of the model.
 
     The sum over layers of batch x tokens within reach x values cached a token, in the cache's format. `batch` and

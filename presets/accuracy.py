@@ -113,9 +113,7 @@ def gpu_prediction(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -
     prompt = _number(row, "prompt_tokens")
     if quantity == "prefill_s":
         return {quantity: (measured, float(seconds(prefill_rows(*inputs, batch=batch, prompt_tokens=prompt))))}
-    peak = activation_bytes(
-        model, batch=batch, tokens=batch * prompt, tensor_parallel=deployment.tensor_parallel
-    )
+    peak = activation_bytes(model, batch=batch, tokens=batch * prompt, tensor_parallel=deployment.tensor_parallel)
     return {quantity: (measured, float(peak))}
 
 
@@ -210,7 +208,9 @@ def _print_report(
     if found:
         print("\nworst rows")
     for item in sorted(found, key=lambda item: -abs(item.error))[:5]:
-        size = " ".join(f"{key} {item.row[key]}" for key in ("batch", "prompt_tokens", "context_tokens") if item.row.get(key))
+        size = " ".join(
+            f"{key} {item.row[key]}" for key in ("batch", "prompt_tokens", "context_tokens") if item.row.get(key)
+        )
         print(f"  {item.row.get('id', '')}  {item.quantity}  {item.row.get('config', '')}  {size}  {item.error:+.1%}")
     for reason, count in Counter(reason for _, reason in skipped).most_common():
         print(f"left out: {count} rows, {reason}")

@@ -1,19 +1,25 @@
 """What do the preset files hold? One reader a kind of record, each a mapping from the human name to the record."""
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from calculators import UNKNOWN
 from calculators.architecture import PARTS, Architecture
 from calculators.estimate import Workload
 from calculators.formats import LAYER_RULES, Finer, Format
 from calculators.hardware import Accelerator, Engine
+from calculators.scaling import ScalingLaw
 from presets.configs import model_from_config
-from presets.loader import Entry, load, table
+from presets.loader import HERE, Entry, load, table
 
 ARITHMETIC = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
 
@@ -28,6 +34,7 @@ class ModelFacts:
     source: str
     checked: date
     synthetic: bool
+    published_in: str
     note: str
 
 
@@ -78,6 +85,7 @@ def _model(entry: Entry) -> ModelFacts:
         source=source,
         checked=checked,
         synthetic=entry.get("synthetic", bool, False),
+        published_in=entry.text("published_in", "BF16"),
         note=note,
     )
 
@@ -227,7 +235,11 @@ def accelerators() -> Mapping[str, Accelerator]:
 
 
 # Every constant of an Engine; each is a table with value, low, high and source.
-CONSTANTS = tuple(field for field in Engine.__dataclass_fields__ if field not in ("name", "source", "measured_as", "ranges", "sources"))
+CONSTANTS = tuple(
+    field
+    for field in Engine.__dataclass_fields__
+    if field not in ("name", "source", "measured_as", "ranges", "sources")
+)
 
 
 def _engine(entry: Entry) -> Engine:
@@ -286,3 +298,140 @@ def workloads() -> Mapping[str, Workload]:
     return MappingProxyType({name: facts.workload for name, facts in workload_facts().items()})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """A published benchmark score in per cent, with how it was taken and where it is from."""
+
+    score: float
+    variant: str
+    setting: str
+    source: str
+
+
+def _score(entry: Entry | None) -> Score | None:
+    if entry is None:
+        return None
+    score = Score(
+        score=entry.number("score"),
+        variant=entry.text("variant"),
+        setting=entry.text("setting"),
+        source=entry.text("source"),
+    )
+    entry.done()
+    return score
+
+
+def _quality(entry: Entry) -> Score | None:
+    entry.get("checked", date)
+    entry.text("note", "")
+    scores = {
+        name: _score(entry.table(name, None)) for name in ("mmlu", "mmlu_instruct", "mmlu_pro", "mmlu_pro_instruct")
+    }
+    return scores["mmlu"] or scores["mmlu_instruct"]
+
+
+@cache
+def mmlu() -> Mapping[str, Score]:
+    """MMLU by model preset: the base model's where published, else the instruct model's; models without are absent."""
+    scores = load("quality.toml", _quality)
+    return MappingProxyType({name: score for name, score in scores.items() if score is not None})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FormatLoss:
+    """What a weight format costs in quality, in per cent, as published; UNKNOWN where nobody said."""
+
+    loss_percent: float
+    perplexity_percent: float
+    measured: str
+    source: str
+    note: str
+
+
+def _loss(entry: Entry) -> FormatLoss:
+    entry.get("checked", date)
+    values, measured, sources = [], [], []
+    for key in ("loss_percent", "delta_ppl_percent"):
+        part = entry.table(key, None)
+        values.append(part.get("value", (int, float)) if part else UNKNOWN)
+        if part:
+            models = ", ".join(part.get("models", list))
+            measured.append(
+                f"{part.text('metric')} of {models}: {part.get('low', (int, float))} to {part.get('high', (int, float))} %"
+            )
+            sources.append(part.text("source"))
+            part.get("rows", int)
+            part.done()
+    return FormatLoss(
+        loss_percent=values[0], perplexity_percent=values[1], measured="; ".join(measured),
+        source="; ".join(sources), note=entry.text("note", ""),
+    )  # fmt: skip
+
+
+@cache
+def format_losses() -> Mapping[str, FormatLoss]:
+    """Published quality loss by weight format."""
+    return load("format_loss.toml", _loss)
+
+
+# Mixes of one family from smaller to larger: one without a published score loses no more than the next smaller one.
+GGUF_MIXES = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")
+
+
+@cache
+def quality_kept() -> Mapping[tuple[str, str], float]:
+    """Share of a model's score that a weight format keeps, by (model, format); pairs nobody measured are absent.
+
+    1 for the format the model was published in and for wider ones; else what task scores lost on average; for a GGUF
+    mix without a figure, that of the next smaller mix that has one, which it can only beat.
+    """
+    measured = {
+        name: min(1 - loss.loss_percent / 100, 1.0)
+        for name, loss in format_losses().items()
+        if loss.loss_percent == loss.loss_percent
+    }
+    for smaller, larger in pairwise(GGUF_MIXES):
+        if smaller in measured:
+            measured.setdefault(larger, measured[smaller])
+    kept = {(model, fmt): share for model in model_facts() for fmt, share in measured.items()}
+    for model, facts in model_facts().items():
+        kept |= dict.fromkeys(((model, facts.published_in), (model, "BF16"), (model, "FP32")), 1.0)
+    return MappingProxyType(kept)
+
+
+def _law(entry: Entry) -> ScalingLaw:
+    source, _ = entry.origin()
+    fitted = entry.get("fitted_flops", dict)
+    for key in ("standard_error", "interval_95", "note"):
+        entry.get(key, (dict, str), None)
+    return ScalingLaw(
+        name=entry.name,
+        irreducible=entry.number("E"),
+        parameter_scale=entry.number("A"),
+        token_scale=entry.number("B"),
+        parameter_exponent=entry.number("alpha"),
+        token_exponent=entry.number("beta"),
+        fitted_flops=(fitted["low"], fitted["high"]),
+        source=source,
+    )
+
+
+RUNS = "245 published runs"
+
+
+@cache
+def scaling_laws() -> Mapping[str, ScalingLaw]:
+    """Scaling laws, by name."""
+    laws = {name: values for name, values in table("scaling.toml").items() if name != RUNS}
+    return load("scaling.toml", _law, laws)
+
+
+@cache
+def training_runs() -> Mapping[str, NDArray[np.float64]]:
+    """The published runs behind the laws: arrays `parameters`, `flops`, `loss`, `tokens` of equal length."""
+    with (HERE / "chinchilla_points.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {
+        "parameters": "model_size_params", "flops": "training_flop", "loss": "loss", "tokens": "training_tokens"
+    }  # fmt: skip
+    return MappingProxyType({name: np.array([float(row[key]) for row in rows]) for name, key in names.items()})

@@ -233,10 +233,7 @@ def _qwen3_moe(config: Config) -> tuple[Block, ...]:
     dense = DenseMLP(intermediate=config.count("intermediate_size"))
     attentions = _layers(config, attention, _qwen_window(config, 0))
     return _blocks(
-        [
-            (a, experts if i not in dense_layers and (i + 1) % step == 0 else dense)
-            for i, a in enumerate(attentions)
-        ]
+        [(a, experts if i not in dense_layers and (i + 1) % step == 0 else dense) for i, a in enumerate(attentions)]
     )
 
 

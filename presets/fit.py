@@ -100,12 +100,20 @@ def _fit(start: Mapping[str, float], engine: Engine, residuals) -> Engine:  # ty
 
 def fit_engine(rows: Sequence[Row]) -> Engine:
     """The CUDA-graph decoder's constants from rows of gpu.csv: links first, then the passes."""
-    engine = Engine(name="CUDA-graph decoder", measured_as=("cuda-graph", "nccl"), **START, **LINKS, **{name: entry[0] for name, entry in STATED.items()})
+    engine = Engine(
+        name="CUDA-graph decoder",
+        measured_as=("cuda-graph", "nccl"),
+        **START,
+        **LINKS,
+        **{name: entry[0] for name, entry in STATED.items()},
+    )
     reduces = [row for row in rows if row["quantity"] == "all_reduce_s"]
     link = accelerators()[reduces[0]["accelerator"]].link_bytes_per_s
     messages, devices, measured = (_column(reduces, name) for name in ("batch", "devices", "value"))
     engine = _fit(LINKS, engine, lambda e: np.log(all_reduce_s(messages, devices, link, e) / measured))
-    passes = [row for row in rows if row["engine"] == "cuda-graph" and row["quantity"] in ("decode_step_s", "prefill_s")]
+    passes = [
+        row for row in rows if row["engine"] == "cuda-graph" and row["quantity"] in ("decode_step_s", "prefill_s")
+    ]
     return _fit(START, engine, lambda e: _residuals(passes, e))
 
 

@@ -1,0 +1,298 @@
+"""Which model, format and deployment answer a need within a budget? Every combination is estimated; none is guessed."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import inf, isnan
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calculators import UNKNOWN
+from calculators.architecture import Architecture, parameters
+from calculators.estimate import (
+    Estimate,
+    Scenario,
+    Workload,
+    estimate,
+    fits,
+    largest_batch,
+    longest_context,
+)
+from calculators.formats import Format
+from calculators.hardware import Accelerator, Deployment, Engine
+from calculators.memory import weight_bytes
+
+WIDTHS = (1, 2, 4, 8)  # devices that share a layer
+COPIES = (1, 2, 4, 8)
+GOALS = ("best quality", "lowest cost", "fastest answers")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """A job: requests at once, their lengths, the longest waits (seconds) and the lowest score that will do."""
+
+    workload: Workload
+    first_token_s: float = inf
+    token_s: float = inf
+    quality: float = 0.0
+    goal: str = "best quality"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What may be used: `devices` of each accelerator named (owned), and dollars an hour where it is rented."""
+
+    devices: Mapping[str, int]
+    usd_per_hour: float = inf
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Catalog:
+    """What is chosen from. `quality` is a measured score by model, `kept` the share of it by (model, weight format)."""
+
+    models: Mapping[str, Architecture]
+    weight_formats: Mapping[str, Format]
+    cache_formats: Mapping[str, Format]
+    accelerators: Mapping[str, Accelerator]
+    engine: Engine
+    quality: Mapping[str, float]
+    kept: Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One combination with its figures; `limits` says which limits it breaks and by how much, empty if it will do."""
+
+    scenario: Scenario
+    estimate: Estimate
+    quality: float
+    usd_per_hour: float
+    limits: tuple[str, ...] = ()
+
+    @property
+    def devices(self) -> int:
+        """Devices in all, a count."""
+        return int(self.scenario.deployment.devices)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recommendation:
+    """The pick (None where nothing will do), all that would do, best first, and what was rejected with its limit."""
+
+    pick: Candidate | None
+    ranked: tuple[Candidate, ...]
+    rejected: tuple[Candidate, ...]
+    considered: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Deployments:
+    """Every deployment within a budget, as arrays of equal length, so that one estimate serves them all."""
+
+    names: tuple[str, ...]
+    deployment: Deployment
+    usd_per_hour: NDArray[np.float64]
+
+
+def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
+    cells = []
+    for name, owned in budget.devices.items():
+        card = catalog.accelerators[name]
+        for width, copies in product(WIDTHS, COPIES):
+            if width * copies <= owned and width <= max(int(card.node_devices), 1):
+                cells.append((card, width, copies))
+    if not cells:
+        return None
+    cards = [card for card, _, _ in cells]
+    kinds = sorted({kind for card in cards for kind in card.peak_flops_per_s})
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(card, name) for card in cards], dtype=float)
+
+    width = np.array([width for _, width, _ in cells])
+    copies = np.array([copies for _, _, copies in cells])
+    price = column("usd_per_hour")
+    many = Accelerator(
+        name="",
+        memory_bytes=column("memory_bytes"),
+        bandwidth_bytes_per_s=column("bandwidth_bytes_per_s"),
+        peak_flops_per_s=MappingProxyType(
+            {kind: np.array([card.peak_flops_per_s.get(kind, UNKNOWN) for card in cards]) for kind in kinds}
+        ),
+        link_bytes_per_s=column("link_bytes_per_s"),
+        power_w=column("power_w"),
+        usd_per_hour=price,
+    )
+    return _Deployments(
+        names=tuple(card.name for card in cards),
+        deployment=Deployment(accelerator=many, tensor_parallel=width, replicas=copies),
+        usd_per_hour=price * width * copies,
+    )
+
+
+def divides(model: Architecture, width: int) -> bool:
+    """Whether tensor parallel of this width splits every attention evenly by query heads."""
+    return all(block.attention.heads % width == 0 for block in model.blocks)
+
+
+def _at(value: object, index: int) -> object:
+    return value[index] if isinstance(value, np.ndarray) and value.ndim else value
+
+
+def _one(figures: Estimate, index: int) -> Estimate:
+    names = [name for name in Estimate.__dataclass_fields__ if name != "memory_bytes"]
+    memory = {part: _at(size, index) for part, size in figures.memory_bytes.items()}
+    return replace(figures, memory_bytes=memory, **{name: _at(getattr(figures, name), index) for name in names})
+
+
+def _overruns(
+    need: Need, budget: Budget, figures: Estimate, usd: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """How often each figure goes into its limit; above 1 it breaks it, unknown figures break what is asked of them."""
+    ones = np.ones_like(usd)
+    priced = usd / budget.usd_per_hour if budget.usd_per_hour < inf else 0 * ones
+    overruns = {
+        "memory": figures.used_bytes / figures.capacity_bytes * ones,
+        "first token": figures.first_token_s / need.first_token_s * ones,
+        "time per token": figures.token_s / need.token_s * ones,
+        "price": priced,
+    }
+    return {name: np.where(np.isnan(value), inf, value) for name, value in overruns.items()}
+
+
+def _limit(name: str, overrun: float) -> str:
+    return f"{name} unknown" if overrun == inf else f"{name} {overrun:.2g} times the limit"
+
+
+def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[Candidate, int]]:
+    """The best deployment of each model, weight format and cache format, or its nearest miss; and how many were tried."""
+    found = _deployments(budget, catalog)
+    if found is None:
+        return
+    width = np.asarray(found.deployment.tensor_parallel)
+    for model, weights in product(catalog.models.values(), catalog.weight_formats.values()):
+        quality = catalog.quality.get(model.name, UNKNOWN) * catalog.kept.get((model.name, weights.name), UNKNOWN)
+        uneven = np.array([not divides(model, int(w)) for w in width])
+        for cache in catalog.cache_formats.values():
+            scenario = Scenario(
+                model=model, weight_format=weights, cache_format=cache, deployment=found.deployment,
+                workload=need.workload, engine=catalog.engine,
+            )  # fmt: skip
+            figures = estimate(scenario)
+            overruns = _overruns(need, budget, figures, found.usd_per_hour)
+            overruns["heads over devices"] = np.where(uneven, inf, 0.0)
+            worst = np.max(list(overruns.values()), axis=0)
+            tie = np.where(np.isnan(found.usd_per_hour), 0.0, found.usd_per_hour), found.deployment.devices
+            slowest = np.where(np.isnan(figures.token_s), inf, figures.token_s)
+            keys = (slowest, *reversed(tie)) if need.goal != "fastest answers" else (*reversed(tie), slowest)
+            index = int(np.lexsort((*keys, np.maximum(worst, 1)))[0])
+            card = catalog.accelerators[found.names[index]]
+            deployment = Deployment(
+                accelerator=card,
+                tensor_parallel=int(width[index]),
+                replicas=int(np.asarray(found.deployment.replicas)[index]),
+            )
+            broken = [_limit(name, float(value[index])) for name, value in overruns.items() if value[index] > 1]
+            if quality < need.quality:
+                broken.append(f"score {quality:.1f} below {need.quality:g}")
+            elif isnan(quality) and need.quality > 0:
+                broken.append("score unknown")
+            yield (
+                Candidate(
+                    scenario=replace(scenario, deployment=deployment),
+                    estimate=_one(figures, index),
+                    quality=quality,
+                    usd_per_hour=float(found.usd_per_hour[index]),
+                    limits=tuple(broken),
+                ),
+                len(width),
+            )
+
+
+def _order(goal: str) -> Callable[[Candidate], tuple[float, ...]]:
+    def key(item: Candidate) -> tuple[float, ...]:
+        known = inf if isnan(item.quality) else -item.quality
+        cost = inf if isnan(item.usd_per_hour) else item.usd_per_hour
+        speed = float(item.estimate.token_s)
+        size = parameters(item.scenario.model)
+        return {
+            "best quality": (known, cost, item.devices, speed, -size),
+            "lowest cost": (cost, item.devices, known, speed, -size),
+            "fastest answers": (speed, known, cost, item.devices, -size),
+        }[goal]
+
+    return key
+
+
+def recommend(need: Need, budget: Budget, catalog: Catalog) -> Recommendation:
+    """The best combination for a need within a budget, by the need's goal, with every alternative and rejection.
+
+    Each model x weight format x cache format is tried on every deployment of the budget (1, 2, 4 or 8 devices to a
+    copy, 1 to 8 copies); its best deployment stands for it. Ties go to the cheaper, then the smaller deployment. A
+    model without a measured score is ranked behind those with one, never given a guess.
+    Raises ValueError for a goal that is none of GOALS.
+    """
+    if need.goal not in GOALS:
+        raise ValueError(f"goal {need.goal!r} is not one of {', '.join(GOALS)}")
+    tried = list(_candidates(need, budget, catalog))
+    key = _order(need.goal)
+    ranked = sorted((item for item, _ in tried if not item.limits), key=key)
+    rejected = sorted((item for item, _ in tried if item.limits), key=lambda item: (len(item.limits), *key(item)))
+    return Recommendation(
+        pick=ranked[0] if ranked else None,
+        ranked=tuple(ranked),
+        rejected=tuple(rejected),
+        considered=sum(count for _, count in tried),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One change that would make a scenario fit, in words, and the scenario it leads to."""
+
+    words: str
+    scenario: Scenario
+    free: bool = field(default=True)
+
+
+def changes_that_fit(
+    scenario: Scenario, weight_formats: Sequence[Format], cache_formats: Sequence[Format]
+) -> list[Change]:
+    """Single changes that would make the scenario fit, cheapest first: those that cost no hardware, then devices.
+
+    Free ones in the order of what they give up: a smaller cache format, a smaller weight format (the largest that
+    fits), fewer requests at once, shorter prompts; then the next widths of tensor parallel.
+    """
+    found = []
+    cache_bits, bits = scenario.cache_format.bits_per_value, weight_bytes(scenario.model, scenario.weight_format)
+    for fmt in sorted(cache_formats, key=lambda fmt: -fmt.bits_per_value):
+        changed = replace(scenario, cache_format=fmt)
+        if fmt.bits_per_value < cache_bits and fits(changed):
+            found.append(Change(words=f"a {fmt.name} cache", scenario=changed))
+            break
+    for fmt in sorted(weight_formats, key=lambda fmt: -weight_bytes(scenario.model, fmt)):
+        changed = replace(scenario, weight_format=fmt)
+        if weight_bytes(scenario.model, fmt) < bits and fits(changed):
+            found.append(Change(words=f"{fmt.name} weights", scenario=changed))
+            break
+    batch = largest_batch(scenario)
+    if batch:
+        changed = replace(scenario, workload=replace(scenario.workload, batch=batch))
+        found.append(Change(words=f"{batch:,} requests at once", scenario=changed))
+    context = longest_context(scenario)
+    if context:
+        prompt = context - scenario.workload.output_tokens
+        changed = replace(scenario, workload=replace(scenario.workload, prompt_tokens=prompt))
+        found.append(Change(words=f"prompts of {prompt:,} tokens", scenario=changed))
+    width = int(scenario.deployment.tensor_parallel)
+    while width < 64:
+        width *= 2
+        deployment = replace(scenario.deployment, tensor_parallel=width)
+        changed = replace(scenario, deployment=deployment)
+        if divides(scenario.model, width) and fits(changed):
+            words = f"{int(deployment.devices):,} devices"
+            found.append(Change(words=words, scenario=changed, free=False))
+            break
+    return found
