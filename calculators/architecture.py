@@ -4,10 +4,11 @@ A model is a stack of blocks, a block is `count` equal layers of one attention a
 MLP is one more record with the members of `Attention` or `MLP` below; no formula elsewhere changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -346,6 +347,17 @@ def mtp_parameters(model: Architecture) -> int:
     blocks = sum(row.values * row.copies for row in _layer_tensors(model.mtp, model.hidden))
     layers = sum(block.count for block in model.mtp)
     return blocks + layers * (2 * model.hidden * model.hidden + 3 * model.hidden)
+
+
+# Scales that people speak of, with the parameters from which each begins.
+TIERS: Mapping[str, float] = MappingProxyType(
+    {"under 1B": 0, "1B to 10B": 1e9, "10B to 100B": 1e10, "100B and above": 1e11}
+)
+
+
+def tier(model: Architecture) -> str:
+    """The scale of TIERS that a model belongs to by the parameters it stores."""
+    return [name for name, least in TIERS.items() if parameters(model) >= least][-1]
 
 
 def reach(attention: GroupedQueryAttention | LatentAttention, context_tokens: Quantity) -> Quantity:

@@ -1,7 +1,8 @@
 """What does a scenario need and how does it feel? One formula for one scenario and for a sweep of a million."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,16 @@ class Estimate:
     def free_bytes(self) -> Quantity:
         """Bytes left on the fullest device; negative where it does not fit."""
         return self.capacity_bytes - self.used_bytes
+
+    def at(self, index: int) -> "Estimate":
+        """The estimate of one element of a sweep over one axis; figures that the sweep does not move stay."""
+
+        def pick(figure: Any) -> Any:
+            return figure[index] if isinstance(figure, np.ndarray) and figure.ndim else figure
+
+        figures = {field.name: pick(getattr(self, field.name)) for field in fields(self)}
+        figures["memory_bytes"] = {name: pick(size) for name, size in self.memory_bytes.items()}
+        return Estimate(**figures)
 
 
 def batch_per_replica(scenario: Scenario) -> Quantity:
@@ -173,8 +184,8 @@ def largest_batch(scenario: Scenario, limit: int = 1 << 20) -> int:
 
 def longest_context(scenario: Scenario) -> int:
     """Tokens of prompt and answer that fit at the scenario's batch, a count, at most what the model was trained for."""
-    output = scenario.workload.output_tokens
+    output = int(scenario.workload.output_tokens)
     prompts = _largest(
-        lambda prompt: fits(with_workload(scenario, prompt_tokens=prompt)), max(scenario.model.max_context - output, 1)
+        lambda prompt: fits(with_workload(scenario, prompt_tokens=prompt)), scenario.model.max_context - output
     )
     return prompts + output if prompts else 0

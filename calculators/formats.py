@@ -10,7 +10,7 @@ from calculators.architecture import Architecture, ExpertMLP, Tensor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finer:
-    """A mix's exception: these tensors (or parts), in the layers that a rule of LAYER_RULES names, in another format."""
+    """A mix's exception: these tensors or parts, in the layers that a rule of LAYER_RULES names, in another format."""
 
     tensors: frozenset[str]
     layers: str
@@ -19,12 +19,12 @@ class Finer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
-    """Exact storage: blocks of `block_values` values of `bits` each, over `block_rows` rows, with `scale_bytes` a block.
+    """Exact storage: blocks of `block_values` values of `bits` each over `block_rows` rows, `scale_bytes` a block.
 
-    Q4_0 is 4 bits, blocks of 32 values and 2 bytes of scale: 18 bytes for 32 values. `row_bytes`,
-    `column_bytes` and `tensor_bytes` are kept once an output channel, once an input channel and once a tensor. Parts in `leaves`, and all vectors (norms, biases), stay
-    at `left_bytes` a value. Where a row is no multiple of the block, `fallback` is used. `arithmetic` names the type
-    that the hardware multiplies in: a weight-only format computes in bf16.
+    Q4_0 is 4 bits, blocks of 32 values and 2 bytes of scale: 18 bytes for 32 values. `row_bytes`, `column_bytes` and
+    `tensor_bytes` are kept once an output channel, once an input channel and once a tensor. Parts in `leaves`, and all
+    vectors (norms, biases), stay at `left_bytes` a value. Where a row is no multiple of the block, `fallback` is used.
+    `arithmetic` names the type that the hardware multiplies in: a weight-only format computes in bf16.
     """
 
     name: str

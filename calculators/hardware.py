@@ -52,7 +52,7 @@ class Deployment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Engine:
-    """What no data sheet gives: the share of each rate that an engine reaches, and what it adds; fitted to measurements.
+    """What no data sheet gives: the share of each rate that an engine reaches and what it adds, fitted to measurements.
 
     Shares are of the data sheet's figure. `traffic_passes`: how often a token's working values cross memory a layer.
     """

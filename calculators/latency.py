@@ -1,7 +1,8 @@
 """How long does a pass through the model take, and what bounds it? Rows of work through a roofline with overheads.
 
 A row takes max(FLOPs / rate, bytes / bandwidth) + overhead seconds; a pass is the sum of its rows. Rates are the data
-sheet's times the share that the engine reaches. Source of the roofline: Williams et al. 2009, doi:10.1145/1498765.1498785.
+sheet's times the share that the engine reaches.
+Source of the roofline: Williams et al. 2009, doi:10.1145/1498765.1498785.
 """
 
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def experts_read(experts: int, chosen: int, tokens: Quantity) -> Quantity:
 
 
 def _peak(deployment: Deployment, arithmetic: str, *, decode: bool) -> Quantity:
-    """FLOP/s to reckon with. Where it is unknown a decode step counts its memory alone, a lower bound; a prompt cannot."""
+    """FLOP/s to reckon with. Where unknown, a decode step counts its memory alone, a lower bound; a prompt cannot."""
     rate = deployment.accelerator.peak(arithmetic)
     return np.where(np.isnan(rate), np.inf, rate)[()] if decode else rate
 
@@ -218,3 +219,8 @@ def prefill_rows(
 def seconds(rows: list[Work]) -> Quantity:
     """Seconds of a pass: the sum over its rows."""
     return sum((row.seconds for row in rows), start=0.0)
+
+
+def seconds_by_bound(rows: list[Work]) -> dict[str, Quantity]:
+    """Seconds of a pass by what bounds them, keys BOUNDS; they add up to `seconds`."""
+    return {bound: sum((row.seconds_by_bound[bound] for row in rows), start=0.0) for bound in BOUNDS}

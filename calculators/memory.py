@@ -119,8 +119,8 @@ def activation_bytes(
     """Peak bytes of working values on a device, 16 bits each, when `tokens` run through a layer at once.
 
     A layer holds the residual and its norm (2 hidden), three times queries and keys and values, and the MLP's inner
-    values; the head holds one row of 32-bit logits a sequence. The larger counts. Read off `prefill_peak_activation_bytes`
-    of presets/measured/gpu.csv, which it meets within 3 % above 2,048 tokens.
+    values; the head holds one row of 32-bit logits a sequence. The larger counts. Read off the rows
+    `prefill_peak_activation_bytes` of presets/measured/gpu.csv, which it meets within 3 % above 2,048 tokens.
     """
     whole, divided = working_values(model)
     layer = 2 * tokens * (whole + divided / tensor_parallel)

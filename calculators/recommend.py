@@ -111,8 +111,8 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(card, name) for card in cards], dtype=float)
 
-    width = np.array([width for _, width, _ in cells])
-    copies = np.array([copies for _, _, copies in cells])
+    widths = np.array([width for _, width, _ in cells])
+    replicas = np.array([copies for _, _, copies in cells])
     price = column("usd_per_hour")
     many = Accelerator(
         name="",
@@ -127,24 +127,14 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
     )
     return _Deployments(
         names=tuple(card.name for card in cards),
-        deployment=Deployment(accelerator=many, tensor_parallel=width, replicas=copies),
-        usd_per_hour=price * width * copies,
+        deployment=Deployment(accelerator=many, tensor_parallel=widths, replicas=replicas),
+        usd_per_hour=price * widths * replicas,
     )
 
 
 def divides(model: Architecture, width: int) -> bool:
     """Whether tensor parallel of this width splits every attention evenly by query heads."""
     return all(block.attention.heads % width == 0 for block in model.blocks)
-
-
-def _at(value: object, index: int) -> object:
-    return value[index] if isinstance(value, np.ndarray) and value.ndim else value
-
-
-def _one(figures: Estimate, index: int) -> Estimate:
-    names = [name for name in Estimate.__dataclass_fields__ if name != "memory_bytes"]
-    memory = {part: _at(size, index) for part, size in figures.memory_bytes.items()}
-    return replace(figures, memory_bytes=memory, **{name: _at(getattr(figures, name), index) for name in names})
 
 
 def _overruns(
@@ -167,7 +157,7 @@ def _limit(name: str, overrun: float) -> str:
 
 
 def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[Candidate, int]]:
-    """The best deployment of each model, weight format and cache format, or its nearest miss; and how many were tried."""
+    """The best deployment of each model, weight format and cache format, or the nearest miss; and how many it tried."""
     found = _deployments(budget, catalog)
     if found is None:
         return
@@ -202,7 +192,7 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
             yield (
                 Candidate(
                     scenario=replace(scenario, deployment=deployment),
-                    estimate=_one(figures, index),
+                    estimate=figures.at(index),
                     quality=quality,
                     usd_per_hour=float(found.usd_per_hour[index]),
                     limits=tuple(broken),
@@ -257,6 +247,15 @@ class Change:
     free: bool = field(default=True)
 
 
+def smallest_deployment(scenario: Scenario, beyond: int = 0) -> Deployment | None:
+    """The scenario's deployment with the fewest devices a copy that fits, more than `beyond`; None up to 64."""
+    for width in (1, 2, 4, 8, 16, 32, 64):
+        deployment = replace(scenario.deployment, tensor_parallel=width)
+        if width > beyond and divides(scenario.model, width) and fits(replace(scenario, deployment=deployment)):
+            return deployment
+    return None
+
+
 def changes_that_fit(
     scenario: Scenario, weight_formats: Sequence[Format], cache_formats: Sequence[Format]
 ) -> list[Change]:
@@ -286,13 +285,8 @@ def changes_that_fit(
         prompt = context - scenario.workload.output_tokens
         changed = replace(scenario, workload=replace(scenario.workload, prompt_tokens=prompt))
         found.append(Change(words=f"prompts of {prompt:,} tokens", scenario=changed))
-    width = int(scenario.deployment.tensor_parallel)
-    while width < 64:
-        width *= 2
-        deployment = replace(scenario.deployment, tensor_parallel=width)
-        changed = replace(scenario, deployment=deployment)
-        if divides(scenario.model, width) and fits(changed):
-            words = f"{int(deployment.devices):,} devices"
-            found.append(Change(words=words, scenario=changed, free=False))
-            break
+    deployment = smallest_deployment(scenario, beyond=int(scenario.deployment.tensor_parallel))
+    if deployment is not None:
+        words = f"{int(deployment.devices):,} devices"
+        found.append(Change(words=words, scenario=replace(scenario, deployment=deployment), free=False))
     return found

@@ -35,14 +35,21 @@ def loss(law: ScalingLaw, parameters: Quantity, tokens: Quantity) -> Quantity:
     )
 
 
+def _balance(law: ScalingLaw) -> tuple[float, float]:
+    """G = (alpha A / (beta B))^(1 / (alpha + beta)) and the exponent beta / (alpha + beta) of the best size."""
+    alpha, beta = law.parameter_exponent, law.token_exponent
+    size = alpha * law.parameter_scale / (beta * law.token_scale)
+    return float(size ** (1 / (alpha + beta))), beta / (alpha + beta)
+
+
 def optimal_parameters(law: ScalingLaw, flops: Quantity) -> Quantity:
     """Parameters that reach the lowest loss for a budget: G (C/6)^(beta / (alpha + beta)).
 
     G = (alpha A / (beta B))^(1 / (alpha + beta)). Source: Hoffmann et al. 2022, arXiv:2203.15556, eq. 4.
     """
-    alpha, beta = law.parameter_exponent, law.token_exponent
-    balance = (alpha * law.parameter_scale / (beta * law.token_scale)) ** (1 / (alpha + beta))
-    return balance * (flops / FLOPS_PER_PARAMETER_TOKEN) ** (beta / (alpha + beta))
+    balance, exponent = _balance(law)
+    best: Quantity = balance * (flops / FLOPS_PER_PARAMETER_TOKEN) ** exponent
+    return best
 
 
 def optimal_tokens(law: ScalingLaw, flops: Quantity) -> Quantity:
@@ -52,6 +59,11 @@ def optimal_tokens(law: ScalingLaw, flops: Quantity) -> Quantity:
 
 def compute_optimal_tokens(law: ScalingLaw, parameters: Quantity) -> Quantity:
     """Tokens for which a model of this size is the best use of its budget: `optimal_parameters` solved for C."""
-    alpha, beta = law.parameter_exponent, law.token_exponent
-    balance = (alpha * law.parameter_scale / (beta * law.token_scale)) ** (1 / (alpha + beta))
-    return (parameters / balance) ** ((alpha + beta) / beta) / parameters
+    balance, exponent = _balance(law)
+    tokens: Quantity = (parameters / balance) ** (1 / exponent) / parameters
+    return tokens
+
+
+def affordable_tokens(flops: Quantity, parameters: Quantity) -> Quantity:
+    """Tokens that a budget trains a model of this size on: C / (6 N)."""
+    return flops / (FLOPS_PER_PARAMETER_TOKEN * parameters)

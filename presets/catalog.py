@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calculators import UNKNOWN
-from calculators.architecture import PARTS, Architecture
+from calculators.architecture import PARTS, Architecture, GroupedQueryAttention
 from calculators.estimate import Workload
 from calculators.formats import LAYER_RULES, Finer, Format
 from calculators.hardware import Accelerator, Engine
@@ -100,6 +100,55 @@ def model_facts() -> Mapping[str, ModelFacts]:
 def models() -> Mapping[str, Architecture]:
     """Every model preset, by human name; the three of the mission first."""
     return MappingProxyType({name: facts.architecture for name, facts in model_facts().items()})
+
+
+# Sizes of a model that a visitor may change, and the config.json fields that hold them: the first that a config has.
+WHAT_IFS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "layers": ("num_hidden_layers",),
+        "hidden": ("hidden_size",),
+        "heads": ("num_attention_heads",),
+        "kv_heads": ("num_key_value_heads",),
+        "ffn": ("moe_intermediate_size", "intermediate_size"),
+        "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
+        "top_k": ("num_experts_per_tok",),
+    }
+)
+
+
+@cache
+def what_if_sizes(name: str) -> Mapping[str, int]:
+    """The sizes of a model preset that can be changed, with their own values."""
+    config = dict(model_facts()[name].config)
+    attention = model_facts()[name].architecture.blocks[0].attention
+    if isinstance(attention, GroupedQueryAttention):
+        config.setdefault("num_key_value_heads", attention.kv_heads)
+    else:
+        config.pop("num_key_value_heads", None)  # latent attention caches no heads
+    found = {}
+    for size, names in WHAT_IFS.items():
+        present = [field for field in names if config.get(field)]
+        if present:
+            found[size] = config[present[0]]
+    return MappingProxyType(found)
+
+
+def what_if(name: str, **sizes: int) -> Architecture:
+    """A model preset with sizes of WHAT_IFS changed; the width of a head stays, unless it is latent attention's.
+
+    Raises ValueError, naming the field, where the sizes contradict each other.
+    """
+    facts = model_facts()[name]
+    config = dict(facts.config)
+    attention = facts.architecture.blocks[0].attention
+    if isinstance(attention, GroupedQueryAttention):
+        config |= {"head_dim": attention.head_dim, "num_key_value_heads": attention.kv_heads}
+    for size, value in sizes.items():
+        present = [field for field in WHAT_IFS[size] if config.get(field)]
+        if not present:
+            raise ValueError(f"{name} has no {size} to change")
+        config[present[0]] = value
+    return replace(model_from_config(config, name=f"{name}, changed"), source=facts.source, note=facts.note)
 
 
 def _layouts() -> Mapping[str, Format]:
@@ -355,10 +404,8 @@ def _loss(entry: Entry) -> FormatLoss:
         part = entry.table(key, None)
         values.append(part.get("value", (int, float)) if part else UNKNOWN)
         if part:
-            models = ", ".join(part.get("models", list))
-            measured.append(
-                f"{part.text('metric')} of {models}: {part.get('low', (int, float))} to {part.get('high', (int, float))} %"
-            )
+            low, high = (part.get(end, (int, float)) for end in ("low", "high"))
+            measured.append(f"{part.text('metric')} of {', '.join(part.get('models', list))}: {low} to {high} %")
             sources.append(part.text("source"))
             part.get("rows", int)
             part.done()

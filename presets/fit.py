@@ -8,9 +8,9 @@ its own source. Needs scipy (requirements-dev.txt).
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,36 +85,36 @@ def _residuals(rows: Sequence[Row], engine: Engine) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
-def _fit(start: Mapping[str, float], engine: Engine, residuals) -> Engine:  # type: ignore[no-untyped-def]
-    """The engine with the constants of `start` moved to the least sum of softened squares."""
-    names = list(start)
+def _engine(constants: Mapping[str, Any]) -> Engine:
+    """The profile with these constants."""
+    return Engine(name="CUDA-graph decoder", measured_as=("cuda-graph", "nccl"), **constants)
 
-    def at(logs: NDArray[np.float64]) -> Engine:
-        return replace(engine, **dict(zip(names, map(float, np.exp(logs)), strict=True)))
 
-    solution = least_squares(
-        lambda logs: residuals(at(logs)), np.log(list(start.values())), loss="soft_l1", f_scale=0.03
-    )
-    return at(solution.x)
+def _fit(
+    start: Mapping[str, float], held: Mapping[str, float], residuals: Callable[[Engine], NDArray[np.float64]]
+) -> dict[str, float]:
+    """The constants of `start` moved to the least sum of softened squares, beside those held."""
+
+    def constants(logs: NDArray[np.float64]) -> dict[str, float]:
+        return {**held, **dict(zip(start, np.exp(logs).tolist(), strict=True))}
+
+    def errors(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return residuals(_engine(constants(logs)))
+
+    return constants(least_squares(errors, np.log(list(start.values())), loss="soft_l1", f_scale=0.03).x)
 
 
 def fit_engine(rows: Sequence[Row]) -> Engine:
     """The CUDA-graph decoder's constants from rows of gpu.csv: links first, then the passes."""
-    engine = Engine(
-        name="CUDA-graph decoder",
-        measured_as=("cuda-graph", "nccl"),
-        **START,
-        **LINKS,
-        **{name: entry[0] for name, entry in STATED.items()},
-    )
+    stated = {name: entry[0] for name, entry in STATED.items()}
     reduces = [row for row in rows if row["quantity"] == "all_reduce_s"]
     link = accelerators()[reduces[0]["accelerator"]].link_bytes_per_s
     messages, devices, measured = (_column(reduces, name) for name in ("batch", "devices", "value"))
-    engine = _fit(LINKS, engine, lambda e: np.log(all_reduce_s(messages, devices, link, e) / measured))
+    links = _fit(LINKS, {**START, **stated}, lambda e: np.log(all_reduce_s(messages, devices, link, e) / measured))
     passes = [
         row for row in rows if row["engine"] == "cuda-graph" and row["quantity"] in ("decode_step_s", "prefill_s")
     ]
-    return _fit(START, engine, lambda e: _residuals(passes, e))
+    return _engine(_fit(START, links, lambda e: _residuals(passes, e)))
 
 
 def main() -> int:

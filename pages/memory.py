@@ -1,0 +1,80 @@
+"""What fills a device, and what would fit?"""
+
+import numpy as np
+import streamlit as st
+
+from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, with_workload
+from calculators.recommend import changes_that_fit
+from pages.ui import charts, explain, shell, tables
+from pages.ui.explain import GIB
+from presets.catalog import cache_formats, formats
+
+shell.guard()
+
+scenario, figures = shell.head("Memory")
+capacity = figures.capacity_bytes
+heaviest = max(figures.memory_bytes, key=figures.memory_bytes.__getitem__)
+charts.show(
+    charts.stacked(
+        f"{explain.NAMES[heaviest]} takes most: {explain.show_bytes(figures.memory_bytes[heaviest])} "
+        f"of {explain.show_bytes(figures.used_bytes)}",
+        "Memory of the fullest device, GiB",
+        {"A device": figures.memory_bytes},
+        scale=GIB,
+        limit=capacity,
+        limit_name=f"{explain.show_bytes(capacity)} left by the driver",
+        height=230,
+    ),
+    "Stacked bar of a device's memory by component against its capacity",
+)
+
+batch, context = largest_batch(scenario), longest_context(scenario)
+left, right = st.columns(2, gap="large")
+with left:
+    tokens = np.array([2**i for i in range(8, 21)])
+    batches = sorted({1, 8, 64, scenario.workload.batch})
+    lines = {}
+    for count in batches:
+        changed = with_workload(scenario, batch=count, prompt_tokens=tokens - 128, output_tokens=128)
+        lines[explain.plural(count, "request")] = estimate(changed).used_bytes
+    charts.show(
+        charts.memory_lines(
+            f"At these lengths {explain.plural(batch, 'request')} fit at once" if batch else "Not one request fits",
+            tokens,
+            lines,
+            capacity,
+            (scenario.workload.context_tokens, figures.used_bytes),
+        ),
+        "Memory over the length of a request, for several numbers of requests",
+    )
+with right:
+    rows = tables.by_format(scenario, formats())
+    best = [name for name, parts in rows.items() if sum(parts.values()) <= capacity]
+    charts.show(
+        charts.stacked(
+            f"{len(best)} of {len(rows)} weight formats fit",
+            "Memory of the fullest device, GiB",
+            rows,
+            scale=GIB,
+            limit=capacity,
+            limit_name="holds",
+            height=520,
+        ),
+        "Memory of a device in each weight format",
+    )
+
+st.subheader("What fits", anchor=False)
+st.markdown(
+    f"- Requests at once, at {int(scenario.workload.context_tokens):,} tokens each: **{batch:,}**\n"
+    f"- Longest request, with {explain.plural(scenario.workload.batch, 'request')} at once: "
+    + (f"**{context:,}** tokens" if context else "**none**")
+    + f" (the model reads up to {scenario.model.max_context:,})"
+)
+if not figures.fits:
+    changes = changes_that_fit(scenario, list(formats().values()), list(cache_formats().values()))
+    st.markdown("Each of these alone would make it fit, cheapest first:")
+    for change in changes:
+        spare = estimate(change.scenario).free_bytes
+        st.markdown(f"- **{change.words}**, with {explain.show_bytes(spare)} to spare")
+with st.expander("The table behind the bar"):
+    st.dataframe(tables.components(memory_bytes(scenario), capacity), hide_index=True)

@@ -1,0 +1,42 @@
+"""How do the three presets, and the visitor's own scenario, compare?"""
+
+import streamlit as st
+
+from calculators.architecture import TIERS, active_parameters, parameters, tier
+from pages.ui import charts, explain, shell, tables
+from presets.catalog import models
+
+shell.guard()
+
+scenario, figures = shell.head("Size a language model before you buy its hardware")
+
+compared = dict(list(models().items())[:3]) | {scenario.model.name: scenario.model}
+rows = {name: {"Stored": parameters(m), "Used by a token": active_parameters(m)} for name, m in compared.items()}
+largest = max(compared.values(), key=parameters)
+charts.show(
+    charts.bars(
+        f"{largest.name} stores {explain.show_count(parameters(largest))} parameters; "
+        f"a token uses {explain.show_count(active_parameters(largest))} of them",
+        "Parameters",
+        rows,
+    ),
+    "Bars of stored and active parameters of the three presets and the chosen model",
+)
+
+st.subheader("The same load on the same device", anchor=False)
+st.caption("Your weights, device and load, for the three presets and your model; as many devices as it takes to fit.")
+st.dataframe(tables.side_by_side(scenario, compared), hide_index=True)
+
+st.subheader("Where models stand", anchor=False)
+points = {
+    name: {m.name: (parameters(m), active_parameters(m)) for m in models().values() if tier(m) == name}
+    for name in TIERS
+}
+charts.show(
+    charts.tiers(
+        "Dense models lie on the diagonal; mixtures of experts use a small share of what they store",
+        [bound for bound in TIERS.values() if bound],
+        points,
+    ),
+    "Every preset by stored and active parameters, in four tiers",
+)

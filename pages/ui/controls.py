@@ -1,0 +1,212 @@
+"""What does the visitor choose? The shared inputs of the sidebar, and the records that follow from them."""
+
+from functools import cache
+from math import isfinite
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from calculators.architecture import Architecture
+from calculators.estimate import Scenario, Workload
+from calculators.hardware import Deployment
+from calculators.recommend import Budget, Catalog, Need
+from pages.ui.links import FAMILIES, FIELDS, NAMES, SIZES, SOURCES, Inputs, from_query, to_query
+from presets.catalog import (
+    WHAT_IFS,
+    accelerators,
+    cache_formats,
+    engines,
+    formats,
+    mmlu,
+    model_facts,
+    models,
+    quality_kept,
+    what_if,
+    what_if_sizes,
+    workload_facts,
+)
+
+ENGINE = "CUDA-graph decoder"
+LOAD = {"batch": "batch", "prompt": "prompt_tokens", "output": "output_tokens"}
+
+
+def start() -> None:
+    """On a session's first run: take the link's inputs into the session, and keep what could not be used."""
+    if "shell" in st.session_state:
+        return
+    query = urlencode([(name, text) for name in st.query_params for text in st.query_params.get_all(name)])
+    inputs, problems = from_query(query)
+    for name in NAMES:
+        st.session_state[name] = getattr(inputs, name)
+    own = what_if_sizes(inputs.model)
+    for name in WHAT_IFS:
+        st.session_state[name] = inputs.sizes.get(name, own.get(name, SIZES[name][0]))
+    st.session_state.shell = True
+    st.session_state.problems = problems
+
+
+def inputs() -> Inputs:
+    """All inputs as the session holds them."""
+    values = {name: st.session_state.get(name, FIELDS[name].default) for name in NAMES}
+    own = what_if_sizes(values["model"])
+    for name in WHAT_IFS:
+        values[name] = values[name] if name in own and values[name] != own[name] else None
+    return Inputs(**values)
+
+
+def reset_sizes() -> None:
+    """Give the what-if sizes the chosen model's own values."""
+    for name, value in what_if_sizes(st.session_state.model).items():
+        st.session_state[name] = value
+
+
+def fill_load() -> None:
+    """Give the load's sliders the chosen workload's values."""
+    chosen = workload_facts()[st.session_state.workload].workload
+    for name, field in LOAD.items():
+        st.session_state[name] = getattr(chosen, field)
+
+
+def choice(name: str, label: str, **options: Any) -> Any:
+    """A select box over an input's values."""
+    field = FIELDS[name]
+    default = field.options.index(field.default)
+    return st.selectbox(label, field.options, default, key=name, bind="query-params", **options)
+
+
+def steps(name: str, label: str, **options: Any) -> Any:
+    """A slider through an input's round values."""
+    field = FIELDS[name]
+    return st.select_slider(
+        label, field.options, field.default, format_func=field.label, key=name, bind="query-params", **options
+    )
+
+
+def size(name: str, label: str, own: int, **options: Any) -> None:
+    """A slider over one of the model's sizes; at the model's own value it leaves the address."""
+    low, high, step = SIZES[name]
+    st.slider(label, low, high, own, step, key=name, bind="query-params", **options)
+
+
+def size_sliders() -> None:
+    """The sizes of the model that a visitor may change."""
+    labels = {
+        "layers": "Layers", "hidden": "Hidden size", "heads": "Query heads", "kv_heads": "KV heads",
+        "ffn": "FFN width", "experts": "Experts", "top_k": "Experts a token uses",
+    }  # fmt: skip
+    for name, own in what_if_sizes(st.session_state.model).items():
+        size(name, labels[name], own)
+
+
+def model(chosen: Inputs) -> tuple[Architecture, str]:
+    """The model, with the visitor's sizes where they make one; and what is wrong with them."""
+    if not chosen.sizes:
+        return models()[chosen.model], ""
+    try:
+        return what_if(chosen.model, **chosen.sizes), ""
+    except ValueError as error:
+        return models()[chosen.model], str(error).removeprefix("config.json: ")
+
+
+def scenario(chosen: Inputs) -> Scenario:
+    """The scenario that the inputs describe."""
+    return Scenario(
+        model=model(chosen)[0],
+        weight_format=formats()[chosen.weights],
+        cache_format=cache_formats()[chosen.cache],
+        deployment=Deployment(
+            accelerator=accelerators()[chosen.device],
+            tensor_parallel=chosen.tp,
+            pipeline_parallel=chosen.pp,
+            replicas=chosen.copies,
+        ),
+        workload=Workload(batch=chosen.batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output),
+        engine=engines()[ENGINE],
+    )
+
+
+def sidebar(*, sizes: bool) -> None:
+    """The shared inputs: model, hardware, load; what is rarely touched in one expander each.
+
+    `sizes`: whether a changed model's sizes stand here too, as they do on every page without sliders of its own.
+    """
+    with st.sidebar:
+        st.subheader("Model")
+        choice("model", "Model", on_change=reset_sizes, help="Sizes from its published config.json.")
+        choice(
+            "weights", "Weights", help="How each weight is stored. Fewer bits: smaller and faster, some quality lost."
+        )
+        chosen = inputs()
+        if chosen.sizes:
+            st.caption(f"{chosen.model}, changed: " + ", ".join(f"{k} {v:,}" for k, v in chosen.sizes.items()))
+            st.button("Back to the published sizes", on_click=reset_sizes, width="stretch")
+            if sizes:
+                with st.expander("Changed sizes"):
+                    size_sliders()
+        st.subheader("Hardware")
+        choice("device", "Device", help="What one device holds, reads and computes, from its data sheet.")
+        steps("tp", "Devices that share the model", help="Tensor parallel: each layer is cut over this many devices.")
+        with st.expander("More hardware"):
+            steps("pp", "Pipeline stages", help="The layers are cut into this many groups, each on devices of its own.")
+            steps("copies", "Copies of the model", help="Replicas that share the requests.")
+            choice("cache", "KV cache", help="How the keys and values of past tokens are stored.")
+        st.subheader("Load")
+        choice("workload", "Workload", on_change=fill_load, help="Fills the three sliders below.")
+        steps("batch", "Requests at once", help="How many people or programs wait for an answer at the same moment.")
+        steps("prompt", "Prompt, tokens", help="What goes in. A page of text is about 500 tokens; 1k is 1,024.")
+        steps("output", "Answer, tokens", help="What comes out. 1k is 1,024.")
+        facts = workload_facts()[st.session_state.workload]
+        if any(st.session_state[name] != getattr(facts.workload, field) for name, field in LOAD.items()):
+            st.button(f"Back to {st.session_state.workload}", on_click=fill_load, width="stretch")
+        share()
+
+
+def share() -> None:
+    """The complete link: every input, also those at their default."""
+    with st.popover("Share", width="stretch", icon=":material/link:"):
+        st.write("A link that opens exactly this, also when defaults change:")
+        base = (st.context.url or "").split("?")[0]
+        st.code(f"{base}?{to_query(inputs())}", language=None, wrap_lines=True)
+
+
+def problems() -> None:
+    """What the link asked for and could not be used, once."""
+    for problem in st.session_state.get("problems", ())[:8]:
+        st.warning(problem)
+    _, wrong = model(inputs())
+    if wrong:
+        st.warning(f"These sizes make no model, so the published ones are shown: {wrong}.")
+
+
+def need(chosen: Inputs) -> Need:
+    """What the visitor asks of a recommendation."""
+    workload = Workload(batch=chosen.batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output)
+    return Need(
+        workload=workload, first_token_s=chosen.wait / 1e3, token_s=chosen.step / 1e3, quality=chosen.score,
+        goal=chosen.goal,
+    )  # fmt: skip
+
+
+def budget(chosen: Inputs) -> Budget:
+    """What the visitor has or would spend."""
+    if chosen.have == SOURCES[0]:
+        return Budget(devices={chosen.device: chosen.count})
+    priced = [name for name, card in accelerators().items() if isfinite(card.usd_per_hour)]
+    return Budget(devices=dict.fromkeys(priced, 64), usd_per_hour=chosen.spend)
+
+
+@cache
+def catalog(family: str) -> Catalog:
+    """What a recommendation chooses from: published models, a family of weight formats, 16- and 8-bit caches."""
+    server = {name: fmt for name, fmt in formats().items() if fmt.left_bytes == 2}
+    rest = {name: fmt for name, fmt in formats().items() if name not in server and fmt.bits < 16}
+    return Catalog(
+        models={name: facts.architecture for name, facts in model_facts().items() if not facts.synthetic},
+        weight_formats={FAMILIES[0]: server, FAMILIES[1]: rest, FAMILIES[2]: server | rest}[family],
+        cache_formats={name: cache_formats()[name] for name in ("BF16", "FP8")},
+        accelerators=accelerators(),
+        engine=engines()[ENGINE],
+        quality={name: score.score for name, score in mmlu().items()},
+        kept=quality_kept(),
+    )

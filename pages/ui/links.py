@@ -1,0 +1,220 @@
+"""What does a link say? A visitor's inputs to and from a query string: pure, versioned, and never raising.
+
+Every input is a `Field`: its name in a link, its default and the values it may take. The same table makes the widgets.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from calculators.recommend import GOALS
+from presets.catalog import (
+    WHAT_IFS,
+    accelerators,
+    cache_formats,
+    formats,
+    model_facts,
+    workload_facts,
+)
+
+VERSION = "1"
+PRESET = "preset"  # a what-if field left as the model has it
+SHOWN = 40  # characters of a wrong value that a problem repeats
+
+BATCHES = (1, 2, 4, 8, 16, 24, 32, 50, 64, 100, 128, 200, 256, 384, 512, 768, 1024)
+PROMPTS = tuple(2**i for i in range(6, 21))
+OUTPUTS = tuple(2**i for i in range(4, 16))
+DEVICES = (1, 2, 4, 8, 16, 32)
+STAGES = (1, 2, 4, 8, 16)
+COPIES = (1, 2, 4, 8, 16, 32, 64)
+PRICES = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+WAITS_MS = (50, 100, 200, 300, 450, 700, 1000, 2000, 5000, 10_000, 60_000)
+STEPS_MS = (5, 10, 20, 30, 40, 50, 80, 100, 200, 500, 1000)
+SCORES = tuple(range(0, 95, 5))
+EXPONENTS = tuple(i / 2 for i in range(36, 55))
+FAMILIES = ("server formats", "llama.cpp formats", "all formats")
+SOURCES = ("devices I have", "devices I rent")
+# Sizes that a visitor may try out: lowest, highest, step.
+SIZES: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        "layers": (1, 160, 1),
+        "hidden": (64, 20_480, 64),
+        "heads": (1, 256, 1),
+        "kv_heads": (1, 256, 1),
+        "ffn": (64, 65_536, 64),
+        "experts": (1, 512, 1),
+        "top_k": (1, 64, 1),
+    }
+)
+
+
+def short(number: float) -> str:
+    """A whole number as people write token counts: 8k is 8,192 and 1M is 1,048,576.
+
+    >>> short(50), short(8192), short(1048576), short(0.5)
+    ('50', '8k', '1M', '0.5')
+    """
+    for size, letter in ((2**20, "M"), (2**10, "k")):
+        if number >= size and number % size == 0:
+            return f"{int(number // size)}{letter}"
+    return f"{number:g}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One input: its default, the values it may take and how a value is written in a link and on a widget."""
+
+    default: Any
+    options: tuple[Any, ...]
+    label: Callable[[Any], str] = str
+
+    def read(self, text: str) -> Any:
+        """The value that a text stands for; raises ValueError saying what would be right."""
+        for option in self.options:
+            if text == self.label(option):
+                return option
+        shown = ", ".join(self.label(option) for option in self.options[:4])
+        last = self.label(self.options[-1])
+        more = f"{shown}, … {last}" if len(self.options) > 5 else ", ".join(map(self.label, self.options))
+        raise ValueError(f"expected one of {more}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size(Field):
+    """A what-if size: `preset`, or a whole number between two bounds, on a step."""
+
+    def read(self, text: str) -> int | None:
+        low, high, step = self.options
+        if text == PRESET:
+            return None
+        if text.isascii() and text.isdigit() and len(text) < 8 and low <= int(text) <= high and int(text) % step == 0:
+            return int(text)
+        raise ValueError(f"expected {PRESET}, or a whole number from {low:,} to {high:,} in steps of {step}")
+
+
+def _choice(options: Iterable[Any], default: Any) -> Field:
+    return Field(default=default, options=tuple(options))
+
+
+def _number(options: Iterable[float], default: float) -> Field:
+    return Field(default=default, options=tuple(options), label=short)
+
+
+def _size(name: str) -> Field:
+    return Size(default=None, options=SIZES[name], label=lambda value: PRESET if value is None else str(value))
+
+
+CHAT = workload_facts()["Chat"]
+FIELDS: Mapping[str, Field] = MappingProxyType(
+    {
+        "model": _choice(model_facts(), "Llama 3.1 8B"),
+        "weights": _choice(formats(), "BF16"),
+        "cache": _choice(cache_formats(), "BF16"),
+        "device": _choice(accelerators(), "NVIDIA H100 SXM5 80GB"),
+        "tp": _number(DEVICES, 1),
+        "pp": _number(STAGES, 1),
+        "copies": _number(COPIES, 1),
+        "workload": _choice(workload_facts(), "Chat"),
+        "batch": _number(BATCHES, CHAT.workload.batch),
+        "prompt": _number(PROMPTS, CHAT.workload.prompt_tokens),
+        "output": _number(OUTPUTS, CHAT.workload.output_tokens),
+        **{name: _size(name) for name in WHAT_IFS},
+        "compute": _number(EXPONENTS, 23.0),
+        "have": _choice(SOURCES, SOURCES[0]),
+        "count": _number(DEVICES, 8),
+        "spend": _number(PRICES, 10),
+        "wait": _number(WAITS_MS, 450),
+        "step": _number(STEPS_MS, 40),
+        "score": _number(SCORES, 0),
+        "goal": _choice(GOALS, GOALS[0]),
+        "family": _choice(FAMILIES, FAMILIES[0]),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """All that a visitor has chosen: the scenario, a what-if of its model, and the settings of the pages."""
+
+    model: str = FIELDS["model"].default
+    weights: str = FIELDS["weights"].default
+    cache: str = FIELDS["cache"].default
+    device: str = FIELDS["device"].default
+    tp: int = 1
+    pp: int = 1
+    copies: int = 1
+    workload: str = FIELDS["workload"].default
+    batch: int = FIELDS["batch"].default
+    prompt: int = FIELDS["prompt"].default
+    output: int = FIELDS["output"].default
+    layers: int | None = None
+    hidden: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    ffn: int | None = None
+    experts: int | None = None
+    top_k: int | None = None
+    compute: float = FIELDS["compute"].default
+    have: str = FIELDS["have"].default
+    count: int = FIELDS["count"].default
+    spend: float = FIELDS["spend"].default
+    wait: int = FIELDS["wait"].default
+    step: int = FIELDS["step"].default
+    score: int = FIELDS["score"].default
+    goal: str = FIELDS["goal"].default
+    family: str = FIELDS["family"].default
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The what-if sizes that differ from the model's own."""
+        return {name: value for name in WHAT_IFS if (value := getattr(self, name)) is not None}
+
+
+NAMES = tuple(field.name for field in fields(Inputs))
+
+
+def to_query(inputs: Inputs) -> str:
+    """The query string of a link: the version and every field, also those at their default."""
+    return urlencode([("v", VERSION), *((name, FIELDS[name].label(getattr(inputs, name))) for name in NAMES)])
+
+
+def _quoted(text: str) -> str:
+    """A value from outside, made safe to repeat: printable, without markup, short."""
+    plain = "".join(c if c.isalnum() or c in " .,:+-_()/" else "·" for c in text[:SHOWN])
+    return f"“{plain}…”" if len(text) > SHOWN else f"“{plain}”"
+
+
+def from_query(query: str) -> tuple[Inputs, tuple[str, ...]]:
+    """The inputs that a query string asks for, and a sentence for each thing in it that could not be used.
+
+    Never raises: an unusable value falls back to the default, and the sentence says which, why and what would be right.
+    """
+    given: dict[str, list[str]] = {}
+    try:
+        pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, max_num_fields=200, errors="replace")
+    except ValueError:
+        return Inputs(), ("The link has more than 200 fields; none was used.",)
+    for name, text in pairs:
+        given.setdefault(name, []).append(text)
+    problems = []
+    values: dict[str, Any] = {}
+    version = given.pop("v", [VERSION])
+    if version != [VERSION]:
+        problems.append(
+            f"The link is of version {_quoted(version[0])}, this page reads version {VERSION}: what it knows was used."
+        )
+    for name, texts in given.items():
+        if name not in FIELDS:
+            problems.append(f"{_quoted(name)} is no input of this page and was left out.")
+            continue
+        default = FIELDS[name].label(FIELDS[name].default)
+        if len(texts) > 1:
+            problems.append(f"{name} stands {len(texts)} times in the link; {default} was used.")
+            continue
+        try:
+            values[name] = FIELDS[name].read(texts[0])
+        except ValueError as error:
+            problems.append(f"{name} cannot be {_quoted(texts[0])}: {error}; {default} was used.")
+    return Inputs(**values), tuple(problems)

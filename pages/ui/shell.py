@@ -1,0 +1,81 @@
+"""What does every page begin with? The menu, the guard against a page run without app.py, and the answer first."""
+
+import streamlit as st
+
+from calculators.architecture import active_parameters, parameters
+from calculators.estimate import Estimate, Scenario, estimate
+from calculators.recommend import changes_that_fit
+from pages.ui import controls, explain
+from presets.catalog import cache_formats, formats
+
+PAGES = {
+    "pages/overview.py": "Overview",
+    "pages/parameters.py": "Parameters",
+    "pages/memory.py": "Memory",
+    "pages/latency.py": "Latency",
+    "pages/scaling.py": "Scaling laws",
+    "pages/recommend.py": "Recommend",
+}
+
+
+def menu() -> "st.Page":
+    """The menu, registered; the page that the visitor asked for."""
+    return st.navigation([st.Page(file, title=title, default="overview" in file) for file, title in PAGES.items()])
+
+
+def guard() -> None:
+    """Each page's first line. Streamlit runs a page without app.py when the first request after a start names it."""
+    if "shell" not in st.session_state:
+        menu()
+        st.rerun()
+
+
+def head(title: str) -> tuple[Scenario, Estimate]:
+    """Title, what the link got wrong, the answer in words, the verdict strip; the scenario and its estimate."""
+    st.title(title, anchor=False)
+    controls.problems()
+    scenario = controls.scenario(controls.inputs())
+    figures = estimate(scenario)
+    rescue = None
+    if not figures.fits:
+        found = changes_that_fit(scenario, list(formats().values()), list(cache_formats().values()))
+        rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
+    st.markdown(explain.verdict(scenario, figures, rescue))
+    _strip(scenario, figures)
+    return scenario, figures
+
+
+def _strip(scenario: Scenario, figures: Estimate) -> None:
+    """The five figures, each opening to its working."""
+    model = scenario.model
+    whole, active = parameters(model), active_parameters(model)
+    least = explain.least(scenario)
+    cells = (
+        (
+            "Parameters", explain.show_count(whole),
+            f"{explain.show_count(active)} used by a token", explain.parameters_working(model),
+        ),
+        (
+            "Memory of a device", explain.show_bytes(figures.used_bytes),
+            f"{'fits' if figures.fits else 'does not fit'} {explain.show_bytes(figures.capacity_bytes)}",
+            explain.memory_working(scenario, figures),
+        ),
+        (
+            "First token", explain.show_seconds(figures.first_token_s), "one request alone",
+            explain.first_token_working(scenario, figures),
+        ),
+        (
+            "Each further token", f"{least}{explain.show_seconds(figures.token_s)}",
+            f"{explain.digits(1 / figures.token_s)} tokens/s for each", explain.token_working(scenario, figures),
+        ),
+        (
+            "Cost, 1M tokens", explain.show_usd(figures.usd_per_token * 1e6),
+            f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all", explain.cost_working(scenario, figures),
+        ),
+    )  # fmt: skip
+    grid = st.grid(5, min_column_width=150, gap="small")
+    for label, value, below, working in cells:
+        with grid.cell():
+            st.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+            with st.popover("Working", type="tertiary", help=f"How “{label}” is worked out, and from what source"):
+                st.markdown(working)

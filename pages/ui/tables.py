@@ -1,0 +1,225 @@
+"""What stands in a table? Rows of shown figures as data frames."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+
+import pandas as pd
+
+from calculators.architecture import Architecture, active_parameters, parameters, tensors, tier
+from calculators.estimate import Scenario, estimate, memory_bytes
+from calculators.formats import Format, stored_bytes
+from calculators.hardware import Engine
+from calculators.latency import Work
+from calculators.memory import kv_cache_bytes, weight_bytes
+from calculators.recommend import Candidate, Recommendation, smallest_deployment
+from calculators.scaling import ScalingLaw, compute_optimal_tokens, loss, training_flops
+from pages.ui import explain
+from presets.catalog import mmlu
+
+
+def side_by_side(scenario: Scenario, models: Mapping[str, Architecture]) -> pd.DataFrame:
+    """The scenario for several models, each on as many devices as it takes."""
+    rows = []
+    for name, model in models.items():
+        own = replace(scenario, model=model)
+        deployment = smallest_deployment(own)
+        figures = estimate(replace(own, deployment=deployment)) if deployment else None
+        rows.append(
+            {
+                "Model": name,
+                "Scale": tier(model),
+                "Parameters": explain.show_count(parameters(model)),
+                "Active": explain.show_count(active_parameters(model)),
+                f"Weights, {scenario.weight_format.name}": explain.show_bytes(
+                    weight_bytes(model, scenario.weight_format)
+                ),
+                "Cache a token": explain.show_bytes(
+                    kv_cache_bytes(model, scenario.cache_format, batch=1, context_tokens=1)
+                ),
+                "Devices": f"{int(deployment.devices):,}" if deployment else "over 64",
+                "First token": explain.show_seconds(figures.first_token_s) if figures else explain.UNKNOWN,
+                "Each token": explain.show_seconds(figures.token_s) if figures else explain.UNKNOWN,
+                "1M tokens": explain.show_usd(figures.usd_per_token * 1e6) if figures else explain.UNKNOWN,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def ledger(scenario: Scenario) -> pd.DataFrame:
+    """Every weight tensor of the model and the sum."""
+    model, fmt = scenario.model, scenario.weight_format
+    rows = [
+        {
+            "Part": explain.NAMES[row.part],
+            "Tensor": row.name,
+            "Shape": " × ".join(f"{side:,}" for side in row.shape),
+            "Copies": f"{row.copies:,}",
+            "Parameters": f"{row.values * row.copies:,}",
+            "Used by a token": f"{row.values * row.used:,}",
+            f"In {fmt.name}": explain.show_bytes(stored_bytes(model, row, fmt)),
+        }
+        for row in tensors(model)
+    ]
+    rows.append(
+        {
+            "Part": "Sum",
+            "Tensor": "",
+            "Shape": "",
+            "Copies": "",
+            "Parameters": f"{parameters(model):,}",
+            "Used by a token": f"{active_parameters(model):,}",
+            f"In {fmt.name}": explain.show_bytes(weight_bytes(model, fmt)),
+        }
+    )
+    return pd.DataFrame(rows)
+
+
+def by_format(scenario: Scenario, formats: Mapping[str, Format]) -> dict[str, dict[str, float]]:
+    """Memory of the fullest device by component in each weight format, the smallest last."""
+    rows = {name: memory_bytes(replace(scenario, weight_format=fmt)) for name, fmt in formats.items()}
+    return dict(sorted(rows.items(), key=lambda item: -sum(item[1].values())))
+
+
+def components(parts: Mapping[str, float], capacity: float) -> pd.DataFrame:
+    """A device's memory by component, the sum and what is left."""
+    used = sum(parts.values())
+    sizes = {explain.NAMES[part]: size for part, size in parts.items() if size}
+    sizes |= {"Sum": used, "The driver leaves": capacity, "Free": capacity - used}
+    return pd.DataFrame(
+        {"Component": list(sizes), "Size": [explain.show_bytes(size) for size in sizes.values()],
+         "Bytes": [f"{size:,.0f}" for size in sizes.values()]}
+    )  # fmt: skip
+
+
+def work(rows: Sequence[Work]) -> pd.DataFrame:
+    """The rows of a pass: what each multiplies and reads, and what bounds it."""
+    shown = []
+    for row in rows:
+        if not row.seconds > 0 and isfinite(row.seconds):
+            continue
+        bounds = row.seconds_by_bound
+        shown.append(
+            {
+                "Part": explain.NAMES[row.part] if row.part != "norms" else "Norms and other elementwise work",
+                "FLOPs": explain.show_rate(row.flops / 1e9, "GFLOP") if row.flops else "",
+                "Reads": explain.show_bytes(row.bytes_read) if row.bytes_read else "",
+                "Arithmetic": explain.show_seconds(row.arithmetic_s) if row.flops else "",
+                "Memory": explain.show_seconds(row.bandwidth_s) if row.bytes_read else "",
+                "Overhead": explain.show_seconds(row.overhead_s) if row.overhead_s else "",
+                "Time": explain.show_seconds(row.seconds),
+                "Bound by": max(bounds, key=lambda bound: bounds[bound]) if isfinite(row.seconds) else explain.UNKNOWN,
+            }
+        )
+    shown.append({"Part": "Sum", "Time": explain.show_seconds(sum(row.seconds for row in rows))})
+    return pd.DataFrame(shown).fillna("")
+
+
+def roofline_points(passes: Mapping[str, Sequence[Work]]) -> dict[str, tuple[float, float]]:
+    """(FLOPs a byte, FLOP/s reached) of each part that multiplies, by "part|pass"."""
+    return {
+        f"{row.part}|{name}": (row.flops / row.bytes_read, row.flops / row.seconds)
+        for name, rows in passes.items()
+        for row in rows
+        if row.flops and row.bytes_read and isfinite(row.seconds)
+    }
+
+
+def constants(engine: Engine) -> pd.DataFrame:
+    """The engine's constants with range and source."""
+    return pd.DataFrame(
+        [
+            {"Constant": name, "Value": f"{getattr(engine, name):.4g}", "Low": f"{low:.4g}", "High": f"{high:.4g}",
+             "Source": engine.sources[name]}
+            for name, (low, high) in engine.ranges.items()
+        ]
+    )  # fmt: skip
+
+
+def candidates(items: Sequence[Candidate]) -> pd.DataFrame:
+    """Combinations with their figures, and the limits they break."""
+    rows = []
+    for item in items:
+        figures, deployment = item.estimate, item.scenario.deployment
+        rows.append(
+            {
+                "Model": item.scenario.model.name,
+                "Weights": item.scenario.weight_format.name,
+                "Cache": item.scenario.cache_format.name,
+                "Devices": f"{item.devices} × {explain.short_device(deployment.accelerator.name)}",
+                "Cut over": f"{int(deployment.tensor_parallel)}",
+                "MMLU": f"{item.quality:.1f}" if isfinite(item.quality) else explain.UNKNOWN,
+                "First token": explain.show_seconds(figures.first_token_s),
+                "Each token": explain.show_seconds(figures.token_s),
+                "$ an hour": explain.show_usd(item.usd_per_hour),
+                "1M tokens": explain.show_usd(figures.usd_per_token * 1e6),
+                "Memory": f"{explain.show_bytes(figures.used_bytes)} of {explain.show_bytes(figures.capacity_bytes)}",
+                **({"Breaks": "; ".join(item.limits)} if item.limits else {}),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def compute_optimal(models: Mapping[str, Architecture], law: ScalingLaw) -> pd.DataFrame:
+    """Tokens and FLOPs that make each model the best use of its training budget."""
+    rows = []
+    for name, model in models.items():
+        active = active_parameters(model)
+        tokens = compute_optimal_tokens(law, active)
+        rows.append(
+            {
+                "Model": name,
+                "Parameters a token uses": explain.show_count(active),
+                "Tokens": explain.show_count(tokens),
+                "Tokens a parameter": explain.digits(tokens / active),
+                "Training FLOPs": explain.power_of_ten(training_flops(active, tokens)),
+                "Loss": f"{loss(law, active, tokens):.2f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index("Model")
+
+
+def laws(named: Mapping[str, ScalingLaw]) -> pd.DataFrame:
+    """The constants of scaling laws, where they were fitted and their sources."""
+    return pd.DataFrame(
+        [
+            {
+                "Law": name, "E": f"{law.irreducible:.4g}", "A": f"{law.parameter_scale:.5g}",
+                "B": f"{law.token_scale:.5g}", "α": f"{law.parameter_exponent:.4g}", "β": f"{law.token_exponent:.4g}",
+                "Fitted, FLOPs": " to ".join(explain.power_of_ten(end) for end in law.fitted_flops),
+                "Source": law.source,
+            }
+            for name, law in named.items()
+        ]
+    )  # fmt: skip
+
+
+def best_by_model(items: Sequence[Candidate]) -> list[Candidate]:
+    """The first combination of each model."""
+    return list({item.scenario.model.name: item for item in reversed(items)}.values())[::-1]
+
+
+def nearest_misses(found: Recommendation) -> list[Candidate]:
+    """For each model of which nothing would do, the combination that breaks the fewest limits."""
+    would_do = {item.scenario.model.name for item in found.ranked}
+    return best_by_model([item for item in found.rejected if item.scenario.model.name not in would_do])
+
+
+def points(items: Sequence[Candidate], pick: Candidate, *, priced: bool) -> list[tuple[str, float, float, bool]]:
+    """(name, seconds a token, dollars an hour or devices, whether it is the pick) of each combination."""
+    return [
+        (
+            f"{item.scenario.model.name}, {item.scenario.weight_format.name}",
+            float(item.estimate.token_s),
+            item.usd_per_hour if priced else float(item.devices),
+            item is pick or item == pick,
+        )
+        for item in items
+    ]
+
+
+def score_sources(found: Recommendation) -> str:
+    """Where the scores of the models in a recommendation are from."""
+    names = {item.scenario.model.name for item in (*found.ranked, *found.rejected)}
+    sources = sorted({score.source.split(":")[0].split("@")[0] for name, score in mmlu().items() if name in names})
+    return "MMLU, base models, as published (" + ", ".join(sources) + ")"
