@@ -100,6 +100,11 @@ def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
     return parts
 
 
+def weights_of(memory: Mapping[str, Quantity]) -> Quantity:
+    """Bytes of weights in a breakdown by component."""
+    return total({part: size for part, size in memory.items() if part in PARTS})
+
+
 def _pass_inputs(scenario: Scenario) -> tuple[Architecture, Format, Format, Deployment, Engine]:
     return (
         scenario.model, scenario.weight_format, scenario.cache_format, scenario.deployment, scenario.engine

@@ -22,9 +22,13 @@ BOUNDS = ("bandwidth", "arithmetic", "overhead", "links")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """One row of a pass on one device: what it multiplies and reads, and the seconds each would take alone."""
+    """One row of a pass on one device: what it multiplies and reads, and the seconds each would take alone.
+
+    `shared` marks projections that several heads use, which divide over fewer devices than the rest of their part.
+    """
 
     part: str
+    shared: bool = False
     flops: Quantity = 0.0
     bytes_read: Quantity = 0.0
     arithmetic_s: Quantity = 0.0
@@ -121,6 +125,7 @@ def _product_rows(
         rows.append(
             Work(
                 part=row.part,
+                shared=row.part == "attention" and row.shards is not None,
                 flops=flops,
                 bytes_read=read,
                 arithmetic_s=flops / (arithmetic * (peak_16 if row.part in fmt.leaves else peak)),

@@ -53,7 +53,7 @@ with left:
 with right:
     charts.show(
         charts.roofline(
-            f"{explain.short_device(card.name)}: a part left of the ridge waits for memory",
+            "Parts under the slope wait for memory (◆ prompt, ● answer)",
             float(card.peak(scenario.weight_format.arithmetic)),
             float(card.bandwidth_bytes_per_s),
             tables.roofline_points({"answer": answer, "prompt": prompt}),
@@ -62,6 +62,7 @@ with right:
     )
 
 st.subheader("Part by part", anchor=False)
+st.caption("On one device. “Shared” are projections that several heads use: they divide over fewer devices.")
 further, first = st.tabs(["Each further token", "First token"])
 with further:
     st.dataframe(tables.work(answer), hide_index=True)

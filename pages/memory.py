@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, with_workload
+from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, weights_of, with_workload
 from calculators.recommend import changes_that_fit
 from pages.ui import charts, explain, shell, tables
 from pages.ui.explain import GIB
@@ -13,11 +13,11 @@ shell.guard()
 
 scenario, figures = shell.head("Memory")
 capacity = figures.capacity_bytes
-heaviest = max(figures.memory_bytes, key=figures.memory_bytes.__getitem__)
+weights = weights_of(figures.memory_bytes)
 charts.show(
     charts.stacked(
-        f"{explain.NAMES[heaviest]} takes most: {explain.show_bytes(figures.memory_bytes[heaviest])} "
-        f"of {explain.show_bytes(figures.used_bytes)}",
+        f"Weights take {explain.show_bytes(weights)}, the KV cache "
+        f"{explain.show_bytes(figures.memory_bytes['cache'])} of a device",
         "Memory of the fullest device, GiB",
         {"A device": figures.memory_bytes},
         scale=GIB,
@@ -57,7 +57,7 @@ with right:
             rows,
             scale=GIB,
             limit=capacity,
-            limit_name="holds",
+            limit_name=explain.show_bytes(capacity),
             height=520,
         ),
         "Memory of a device in each weight format",

@@ -8,7 +8,7 @@ from presets.catalog import models
 
 shell.guard()
 
-scenario, figures = shell.head("Size a language model before you buy its hardware")
+scenario, figures = shell.head("Size a language model before you buy hardware")
 
 compared = dict(list(models().items())[:3]) | {scenario.model.name: scenario.model}
 rows = {name: {"Stored": parameters(m), "Used by a token": active_parameters(m)} for name, m in compared.items()}
@@ -17,8 +17,9 @@ charts.show(
     charts.bars(
         f"{largest.name} stores {explain.show_count(parameters(largest))} parameters; "
         f"a token uses {explain.show_count(active_parameters(largest))} of them",
-        "Parameters",
+        "Parameters, billions",
         rows,
+        unit=1e9,
     ),
     "Bars of stored and active parameters of the three presets and the chosen model",
 )

@@ -29,8 +29,9 @@ with sizes:
 charts.show(
     charts.bars(
         f"A token uses {active_parameters(model) / parameters(model):.0%} of the parameters",
-        "Parameters",
+        "Parameters, billions",
         {model.name: {"Stored": parameters(model), "Used by a token": active_parameters(model)}},
+        unit=1e9,
     ),
     "Bars of stored and active parameters",
 )

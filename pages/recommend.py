@@ -1,5 +1,7 @@
 """Which model, format and hardware should it be?"""
 
+from math import isfinite
+
 import streamlit as st
 
 from calculators.recommend import Budget, Need, Recommendation, recommend
@@ -40,25 +42,34 @@ found = recommendation(need, budget, chosen.family)
 st.markdown(explain.recommendation(found, need))
 
 if found.pick is not None:
+    shell.strip(found.pick.scenario, found.pick.estimate)
     best = tables.best_by_model(found.ranked)
+    priced = all(isfinite(item.estimate.usd_per_token) for item in best)
     charts.show(
         charts.candidates(
-            f"{len(best)} of {len(controls.catalog(chosen.family).models)} models would do; their best combinations",
-            "Time for each further token, ms",
-            tables.points(best, found.pick, priced=renting),
-            priced=renting,
+            f"{len(best)} of {len(controls.catalog(chosen.family).models)} models would do, each in its best form",
+            "Cost, $ per million tokens" if priced else "Devices",
+            tables.points(best, found.pick, priced=priced),
         ),
         "Cost against time per token of the best combination of each model",
     )
-    st.subheader("What would do, best first", anchor=False)
-    st.dataframe(tables.candidates(best), hide_index=True)
-    with st.expander("Other formats of the recommended model"):
-        same = [item for item in found.ranked if item.scenario.model == found.pick.scenario.model]
-        st.dataframe(tables.candidates(same[:30]), hide_index=True)
-st.subheader("What was rejected, and the limit it breaks", anchor=False)
-st.caption("The nearest miss of each model that would not do.")
-st.dataframe(tables.candidates(tables.nearest_misses(found)), hide_index=True)
+would, rejected, same = st.tabs(["What would do, best first", "What was rejected, and why", "Other forms of the pick"])
+with would:
+    if found.ranked:
+        st.dataframe(tables.candidates(tables.best_by_model(found.ranked)), hide_index=True)
+    else:
+        st.info("Nothing would do. The next tab says which limit each option breaks.")
+with rejected:
+    if found.rejected:
+        st.caption("Each model and weight format that would not do, the nearest misses first.")
+        st.dataframe(tables.candidates(tables.best_by_form(found.rejected)), hide_index=True)
+    else:
+        st.info("Nothing was rejected: every option keeps to these limits.")
+with same:
+    if found.pick is not None:
+        forms = [item for item in found.ranked if item.scenario.model == found.pick.scenario.model]
+        st.dataframe(tables.candidates(forms[:40]), hide_index=True)
 st.caption(
     f"{found.considered:,} combinations were tried. Scores: {tables.score_sources(found)}. A format's loss is taken off "
-    "the score where it was measured; where not, the score is unknown."
+    "the score where it was measured; where not, the score is unknown, and it ranks behind the known ones."
 )

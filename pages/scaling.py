@@ -19,6 +19,7 @@ shell.guard()
 scenario, _ = shell.head("Scaling laws")
 laws, runs = scaling_laws(), training_runs()
 refit = laws["Chinchilla refit (Besiroglu et al. 2024)"]
+presets = dict(zip(("8B", "175B MoE", "671B"), models().values(), strict=False))
 
 controls.steps("compute", "Training budget, FLOPs as a power of ten", help="A GPU-month of an H100 is about 10²¹.")
 flops = 10 ** controls.inputs().compute
@@ -49,20 +50,27 @@ with left:
                 for name, law in laws.items()
             },
             (runs["parameters"][near], runs["loss"][near], [text for text, use in zip(seen, near, strict=True) if use]),
-            {"best": (best, loss(refit, best, tokens))},
+            {
+                name: (
+                    active_parameters(m),
+                    loss(refit, active_parameters(m), affordable_tokens(flops, active_parameters(m))),
+                )
+                for name, m in presets.items()
+            },
+            (loss(refit, best, tokens) - 0.15, loss(refit, best, tokens) + 1.2),
         ),
         "Loss over parameters for the budget, by two laws, with the published runs of about that budget",
     )
 with right:
     budgets = np.geomspace(1e18, 1e27, 120)
     marks = {}
-    for name, model in list(models().items())[:3]:
-        active = active_parameters(model)
+    for name, preset in presets.items():
+        active = active_parameters(preset)
         enough = compute_optimal_tokens(refit, active)
         marks[name] = (training_flops(active, enough), loss(refit, active, enough))
     charts.show(
         charts.losses(
-            "More compute lowers the loss ever more slowly; dotted where no run was made",
+            "Loss falls ever more slowly with compute",
             "Training compute, FLOPs",
             {
                 name: (
@@ -74,6 +82,7 @@ with right:
             },
             (runs["flops"], runs["loss"], seen),
             marks,
+            (1.6, 4.0),
         ),
         "Loss over training compute by two laws, the published runs as dots",
     )
@@ -83,7 +92,8 @@ st.caption(
     "Tokens for which each model is the best use of its training budget, by the refit. Mixtures of experts are counted "
     "by the parameters that a token uses: the laws were fitted to dense models."
 )
-st.dataframe(tables.compute_optimal(dict(list(models().items())[:3]) | {scenario.model.name: scenario.model}, refit))
+named = {model.name: model for model in (*presets.values(), scenario.model)}
+st.dataframe(tables.compute_optimal(named, refit))
 with st.expander("The laws, their constants and sources"):
     st.latex(r"L(N, D) = E + \frac{A}{N^\alpha} + \frac{B}{D^\beta}, \qquad C = 6\,N D")
     st.dataframe(tables.laws(laws), hide_index=True)

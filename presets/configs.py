@@ -7,6 +7,7 @@ num_hidden_layers, experts, …) have placeholders of one checkpoint there, so a
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from reprlib import repr as shown
 from types import MappingProxyType
 from typing import Any
 
@@ -14,8 +15,11 @@ from calculators.architecture import Architecture, Block, DenseMLP, ExpertMLP, G
 
 LARGEST = 2**31  # a size above it is a mistake, and would overflow the counts
 
-# Fields that may be null, and Hugging Face's defaults for fields that a published config.json may leave out.
-NULLABLE = frozenset({"head_dim", "sliding_window", "q_lora_rank", "layer_types", "mlp_only_layers"})
+# Fields that may be null although they have a default, in every type and in some.
+NULLABLE = frozenset({"sliding_window", "q_lora_rank", "layer_types", "mlp_only_layers"})
+NULLABLE_HERE = dict.fromkeys(("qwen2", "qwen3"), frozenset({"num_key_value_heads"}))
+
+# Hugging Face's defaults for fields that a published config.json may leave out.
 HEADS_AS_QUERIES = {"num_key_value_heads": None}
 DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -71,6 +75,7 @@ class Config:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.fields = fields
         self.defaults: Mapping[str, Any] = {}
+        self.nullable = NULLABLE
 
     def error(self, field: str, message: str) -> ValueError:
         """A refusal that names the field."""
@@ -79,7 +84,7 @@ class Config:
     def given(self, field: str) -> Any:
         """The field's value, or Hugging Face's default for this model_type; `...` where it has neither."""
         value = self.fields.get(field, self.defaults.get(field, ...))
-        if value is None and field not in NULLABLE and self.defaults.get(field, ...) is not None:
+        if value is None and field not in self.nullable and self.defaults.get(field, ...) is not None:
             raise self.error(field, "is null; a value was expected")
         return value
 
@@ -89,7 +94,7 @@ class Config:
         if value is ...:
             raise self.error(field, "is missing, and Hugging Face has no default that would be this model's")
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
-            raise self.error(field, f"is {value!r:.40}; a whole number of {least} or more was expected")
+            raise self.error(field, f"is {shown(value):.40}; a whole number of {least} or more was expected")
         return value
 
     def optional_count(self, field: str) -> int | None:
@@ -102,7 +107,7 @@ class Config:
         if value is ...:
             return False
         if not isinstance(value, bool):
-            raise self.error(field, f"is {value!r:.40}; true or false was expected")
+            raise self.error(field, f"is {shown(value):.40}; true or false was expected")
         return value
 
     def same(self, field: str, *aliases: str) -> int:
@@ -120,22 +125,39 @@ class Config:
         if value in (None, ...):
             return frozenset()
         if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, int) for v in value):
-            raise self.error(field, f"is {value!r:.40}; a list of layer numbers was expected")
+            raise self.error(field, f"is {shown(value):.40}; a list of layer numbers was expected")
         return frozenset(value)
+
+    def layer_kinds(self, rule: Sequence[str], *, listed: bool) -> Sequence[str]:
+        """The kind of each layer: that of `layer_types` where given, else the type's rule.
+
+        Where the type does not read `layer_types` (not `listed`), a list that says otherwise is refused.
+        """
+        kinds = self.given("layer_types")
+        if kinds in (None, ...):
+            return rule
+        if not isinstance(kinds, list) or any(kind not in ("full_attention", "sliding_attention") for kind in kinds):
+            raise self.error("layer_types", "must list full_attention or sliding_attention for each layer")
+        if len(kinds) != len(rule):
+            raise self.error("layer_types", f"lists {len(kinds)} layers, but num_hidden_layers is {len(rule)}")
+        if not listed and kinds != rule:
+            slide = f"{rule.count('sliding_attention')} of {len(rule)} layers slide"
+            raise self.error("layer_types", f"contradicts the other fields, by which {slide}")
+        return kinds
 
     def refuse(self, why: str, fields: Sequence[str]) -> None:
         """Refuse fields that this model_type does not have."""
         for field in fields:
             if self.fields.get(field) not in (None, 0, False, []):
                 kind = self.fields["model_type"]
-                raise self.error(field, f"is {self.fields[field]!r:.40}, but model_type {kind!r} has no {why}")
+                raise self.error(field, f"is {shown(self.fields[field]):.40}, but model_type {kind!r} has no {why}")
 
 
 def _attention(config: Config, **kind: Any) -> GroupedQueryAttention:
     config.refuse("latent attention", FOREIGN["latent attention"])
     hidden, heads = config.count("hidden_size"), config.count("num_attention_heads")
     kv_heads = config.optional_count("num_key_value_heads") or heads
-    if heads % kv_heads:
+    if heads % kv_heads and "num_key_value_heads" in config.fields:
         raise config.error("num_key_value_heads", f"is {kv_heads}; it must divide num_attention_heads, {heads}")
     head_dim = config.optional_count("head_dim")
     if head_dim is None:
@@ -148,18 +170,11 @@ def _attention(config: Config, **kind: Any) -> GroupedQueryAttention:
 
 
 def _layers(
-    config: Config, attention: GroupedQueryAttention, slides: Callable[[int], bool]
+    config: Config, attention: GroupedQueryAttention, slides: Callable[[int], bool], *, listed: bool
 ) -> list[GroupedQueryAttention]:
     """One attention a layer, with the config's window where `layer_types`, or the type's rule, says it slides."""
-    layers = config.count("num_hidden_layers")
-    window = config.optional_count("sliding_window")
-    kinds = config.given("layer_types")
-    if kinds in (None, ...):
-        kinds = ["sliding_attention" if slides(i) else "full_attention" for i in range(layers)]
-    elif not isinstance(kinds, list) or not set(map(str, kinds)) <= {"full_attention", "sliding_attention"}:
-        raise config.error("layer_types", "must list full_attention or sliding_attention for each layer")
-    elif len(kinds) != layers:
-        raise config.error("layer_types", f"lists {len(kinds)} layers, but num_hidden_layers is {layers}")
+    rule = ["sliding_attention" if slides(i) else "full_attention" for i in range(config.count("num_hidden_layers"))]
+    window, kinds = config.optional_count("sliding_window"), config.layer_kinds(rule, listed=listed)
     if window is None and "sliding_attention" in kinds:
         raise config.error("sliding_window", "is null, but there are sliding_attention layers")
     return [replace(attention, window=window) if kind == "sliding_attention" else attention for kind in kinds]
@@ -190,39 +205,45 @@ def _llama(config: Config) -> tuple[Block, ...]:
     bias = config.flag("attention_bias")
     attention = _attention(config, qkv_bias=bias, output_bias=bias)
     mlp = _dense(config, bias=config.flag("mlp_bias"))
-    return _blocks([(attention, mlp)] * config.count("num_hidden_layers"))
+    return _blocks([(a, mlp) for a in _layers(config, attention, lambda i: False, listed=False)])
+
+
+def _all_or_none(config: Config) -> list[GroupedQueryAttention]:
+    """mistral, mixtral, phi3: every layer slides where the config has a window."""
+    slides = config.optional_count("sliding_window") is not None
+    return _layers(config, _attention(config), lambda i: slides, listed=False)
 
 
 def _windowed_everywhere(config: Config) -> tuple[Block, ...]:
-    """mistral, phi3: every layer slides where the config has a window."""
-    slides = config.optional_count("sliding_window") is not None
     mlp = _dense(config)
-    return _blocks([(attention, mlp) for attention in _layers(config, _attention(config), lambda i: slides)])
+    return _blocks([(attention, mlp) for attention in _all_or_none(config)])
 
 
 def _mixtral(config: Config) -> tuple[Block, ...]:
-    slides = config.optional_count("sliding_window") is not None
     mlp = _experts(config, ("num_local_experts", "num_experts"), "intermediate_size")
-    return _blocks([(attention, mlp) for attention in _layers(config, _attention(config), lambda i: slides)])
+    return _blocks([(attention, mlp) for attention in _all_or_none(config)])
 
 
-def _qwen_window(config: Config, first: int) -> Callable[[int], bool]:
-    uses = config.flag("use_sliding_window") and config.optional_count("sliding_window") is not None
-    return lambda i: uses and i >= first
+def _uses_window(config: Config) -> bool:
+    """qwen2, qwen3, qwen3_moe: a window counts only where use_sliding_window says so."""
+    return config.flag("use_sliding_window") and config.optional_count("sliding_window") is not None
+
+
+def _qwen_layers(config: Config, attention: GroupedQueryAttention) -> list[GroupedQueryAttention]:
+    uses, first = _uses_window(config), config.count("max_window_layers", least=0)
+    return _layers(config, attention, lambda i: uses and i >= first, listed=uses)
 
 
 def _qwen2(config: Config) -> tuple[Block, ...]:
-    slides = _qwen_window(config, config.count("max_window_layers", least=0))
     mlp = _dense(config)
-    return _blocks([(a, mlp) for a in _layers(config, _attention(config, qkv_bias=True), slides)])
+    return _blocks([(a, mlp) for a in _qwen_layers(config, _attention(config, qkv_bias=True))])
 
 
 def _qwen3(config: Config) -> tuple[Block, ...]:
     bias = config.flag("attention_bias")
-    slides = _qwen_window(config, config.count("max_window_layers", least=0))
     attention = _attention(config, qkv_bias=bias, output_bias=bias, qk_norm=True)
     mlp = _dense(config)
-    return _blocks([(a, mlp) for a in _layers(config, attention, slides)])
+    return _blocks([(a, mlp) for a in _qwen_layers(config, attention)])
 
 
 def _qwen3_moe(config: Config) -> tuple[Block, ...]:
@@ -231,7 +252,8 @@ def _qwen3_moe(config: Config) -> tuple[Block, ...]:
     experts = _experts(config, ("num_experts", "num_local_experts"), "moe_intermediate_size")
     step, dense_layers = config.count("decoder_sparse_step"), config.layer_numbers("mlp_only_layers")
     dense = DenseMLP(intermediate=config.count("intermediate_size"))
-    attentions = _layers(config, attention, _qwen_window(config, 0))
+    uses = _uses_window(config)
+    attentions = _layers(config, attention, lambda i: uses, listed=False)
     return _blocks(
         [(a, experts if i not in dense_layers and (i + 1) % step == 0 else dense) for i, a in enumerate(attentions)]
     )
@@ -241,7 +263,7 @@ def _gemma2(config: Config) -> tuple[Block, ...]:
     bias = config.flag("attention_bias")
     attention = _attention(config, qkv_bias=bias, output_bias=bias)
     mlp = _dense(config)
-    return _blocks([(a, mlp) for a in _layers(config, attention, lambda i: i % 2 == 0)], norms=4)
+    return _blocks([(a, mlp) for a in _layers(config, attention, lambda i: i % 2 == 0, listed=True)], norms=4)
 
 
 def _gpt_oss(config: Config) -> tuple[Block, ...]:
@@ -250,14 +272,14 @@ def _gpt_oss(config: Config) -> tuple[Block, ...]:
     mlp = _experts(
         config, ("num_local_experts", "num_experts"), "intermediate_size", router_bias=True, expert_bias=True
     )
-    return _blocks([(a, mlp) for a in _layers(config, attention, lambda i: i % 2 == 0)])
+    return _blocks([(a, mlp) for a in _layers(config, attention, lambda i: i % 2 == 0, listed=True)])
 
 
 def _deepseek(config: Config) -> tuple[Block, ...]:
     if config.flag("mlp_bias"):
         raise config.error("mlp_bias", "is true; DeepSeek models with biased MLPs are not understood")
-    if config.given("moe_layer_freq") != 1:
-        raise config.error("moe_layer_freq", f"is {config.given('moe_layer_freq')!r:.40}; only 1 is understood")
+    if config.count("moe_layer_freq") != 1:
+        raise config.error("moe_layer_freq", f"is {config.count('moe_layer_freq')}; only 1 is understood")
     attention = LatentAttention(
         heads=config.count("num_attention_heads"),
         q_lora_rank=config.optional_count("q_lora_rank"),
@@ -279,6 +301,7 @@ def _deepseek(config: Config) -> tuple[Block, ...]:
     layers, leading = config.count("num_hidden_layers"), config.count("first_k_dense_replace", least=0)
     if leading > layers:
         raise config.error("first_k_dense_replace", f"is {leading}, more than num_hidden_layers, {layers}")
+    config.layer_kinds(["full_attention"] * layers, listed=False)
     return _blocks([(attention, dense if i < leading else mlp) for i in range(layers)])
 
 
@@ -318,17 +341,17 @@ def model_from_config(config: Mapping[str, Any], *, name: str) -> Architecture:
     given = config.get("model_type")
     kind = ALIASES.get(given, given) if isinstance(given, str) else given
     if not isinstance(kind, str) or kind not in READERS:
-        raise fields.error("model_type", f"is {given!r:.40}; understood are {', '.join((*READERS, *ALIASES))}")
-    fields.defaults = DEFAULTS[kind]
+        raise fields.error("model_type", f"is {shown(given):.40}; understood are {', '.join((*READERS, *ALIASES))}")
+    fields.defaults, fields.nullable = DEFAULTS[kind], NULLABLE | NULLABLE_HERE.get(kind, frozenset())
     if given in ALIASES and not isinstance(config.get("tie_word_embeddings"), bool):
         raise fields.error("tie_word_embeddings", f"is missing, and model_type {given!r} has no default for it here")
     if given in ALIASES and config.get("bias"):
-        raise fields.error("bias", f"is {config['bias']!r:.40}; {given} models with biases are not understood")
+        raise fields.error("bias", f"is {shown(config['bias']):.40}; {given} models with biases are not understood")
     classes = config.get("architectures")
     if classes is not None and not (
         isinstance(classes, list) and all(isinstance(c, str) and c.endswith("ForCausalLM") for c in classes)
     ):
-        raise fields.error("architectures", f"is {classes!r:.60}; a …ForCausalLM was expected")
+        raise fields.error("architectures", f"is {shown(classes):.60}; a …ForCausalLM was expected")
     if config.get("per_layer_config"):
         raise fields.error("per_layer_config", "is given; layers of different sizes are not understood yet")
     layers = fields.count("num_hidden_layers")

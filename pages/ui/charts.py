@@ -1,6 +1,6 @@
 """How does a chart look? Values in, Figure out: one function a figure, one colour a component on every page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,7 +8,8 @@ import streamlit as st
 
 from calculators.estimate import COMPONENTS
 from calculators.latency import BOUNDS
-from pages.ui.explain import GIB, NAMES, show_bytes, show_count, show_seconds, show_usd
+from pages.ui.explain import GIB, NAMES, show_bytes, show_count, show_seconds
+from pages.ui.links import short
 
 # Places in the theme's chartCategoricalColors: a component, or a bound, keeps its place in both themes.
 PLACES = {
@@ -56,6 +57,11 @@ def figure(title: str, x: str = "", y: str = "", *, height: int = HEIGHT, legend
     )
 
 
+def log(axis: Callable[..., object], **options: object) -> None:
+    """Make an axis logarithmic, its ticks whole figures at 1, 2 and 5."""
+    axis(type="log", **{"dtick": "D2", "tickformat": "~s"} | options)
+
+
 def show(chart: go.Figure, alt: str) -> None:
     """Put a chart on the page."""
     st.plotly_chart(chart, config={"displaylogo": False, "modeBarButtons": [["toImage"]]}, alt=alt)
@@ -84,7 +90,7 @@ def parameters_pie(title: str, parts: Mapping[str, int]) -> go.Figure:
 
 def stacked(
     title: str, x: str, rows: Mapping[str, Mapping[str, float]], *, scale: float = 1, limit: float | None = None,
-    limit_name: str = "", show_value=show_bytes, height: int | None = None, names: Mapping[str, str] = NAMES,
+    limit_name: str = "", show_value: Callable[[float], str] = show_bytes, height: int | None = None, names: Mapping[str, str] = NAMES,
 ) -> go.Figure:  # fmt: skip
     """One horizontal bar a row, stacked by component in the fixed order; a limit dashed."""
     present = {part for parts in rows.values() for part, value in parts.items() if value > 0}
@@ -105,12 +111,13 @@ def stacked(
     if limit is not None:
         chart.add_vline(x=limit / scale, line={"dash": "dash", "color": muted(), "width": 2})
         chart.add_annotation(
-            x=limit / scale, y=1, yref="paper", text=limit_name, showarrow=False, yanchor="bottom", xanchor="right",
+            x=limit / scale, y=0, yref="paper", text=limit_name, showarrow=False, yanchor="top", xanchor="right",
             font={"color": muted()},
         )  # fmt: skip
     chart.update_layout(
-        barmode="stack", bargap=0.35, yaxis={"autorange": "reversed"}, legend={"y": -0.55 if len(rows) < 3 else -0.2}
-    )
+        barmode="stack", bargap=0.35, yaxis={"autorange": "reversed"}, xaxis={"side": "top"}, legend={"y": -0.03},
+        margin={"t": 64},
+    )  # fmt: skip
     return chart
 
 
@@ -133,13 +140,9 @@ def memory_lines(
         font={"color": muted()},
     )  # fmt: skip
     _here(chart, here[0], here[1] / GIB)
-    chart.update_xaxes(type="log", tickvals=tokens[::3], ticktext=[_tokens(t) for t in tokens[::3]])
-    chart.update_yaxes(type="log")
+    chart.update_xaxes(type="log", tickvals=tokens[::3], ticktext=[short(t) for t in tokens[::3]])
+    log(chart.update_yaxes, dtick=1, tickformat=",")
     return chart
-
-
-def _tokens(value: float) -> str:
-    return f"{value / 2**20:g}M" if value >= 2**20 else f"{value / 2**10:g}k" if value >= 2**10 else f"{value:g}"
 
 
 def _here(chart: go.Figure, x: float, y: float) -> None:
@@ -165,8 +168,8 @@ def throughput(
             hovertemplate="%{text} at once: %{x:.3s} tokens/s each, %{y:.3s} tokens/s in all<extra></extra>",
         )  # fmt: skip
     _here(chart, per_request[here], together[here])
-    chart.update_xaxes(type="log")
-    chart.update_yaxes(type="log")
+    log(chart.update_xaxes)
+    log(chart.update_yaxes)
     return chart
 
 
@@ -178,31 +181,35 @@ def roofline(title: str, peak: float, bandwidth: float, points: Mapping[str, tup
         x=xs, y=np.minimum(peak, xs * bandwidth) / 1e12, mode="lines", name="Data sheet",
         line={"color": muted(), "dash": "dash", "width": 2}, hoverinfo="skip",
     )  # fmt: skip
+    seen = set()
     for label, (intensity, rate) in points.items():
-        part, _, phase = label.partition("|")
+        part, phase, _ = label.split("|")
         chart.add_scatter(
-            x=[intensity], y=[rate / 1e12], mode="markers", name=f"{NAMES[part]}, {phase}",
+            x=[intensity], y=[rate / 1e12], mode="markers", name=NAMES[part], legendgroup=part,
+            showlegend=part not in seen,
             marker={"size": 11, "color": colour(part), "symbol": "circle" if phase == "answer" else "diamond-open"},
             hovertemplate=f"{NAMES[part]}, {phase}: %{{x:.3s}} FLOPs a byte, %{{y:.3s}} TFLOP/s<extra></extra>",
         )  # fmt: skip
-    chart.update_xaxes(type="log")
-    chart.update_yaxes(type="log")
+        seen.add(part)
+    log(chart.update_xaxes, dtick=1, tickformat=",~r")
+    log(chart.update_yaxes, dtick=1, tickformat=",~r")
+    chart.update_layout(legend={"y": -0.35})
     return chart
 
 
-def bars(title: str, x: str, rows: Mapping[str, Mapping[str, float]], *, show_value=show_count) -> go.Figure:
-    """Grouped horizontal bars on a log axis: total and active parameters."""
-    chart = figure(title, x, height=140 + 60 * len(rows))
-    series = list(next(iter(rows.values())))
-    for index, name in enumerate(series):
+def bars(title: str, x: str, rows: Mapping[str, Mapping[str, float]], *, unit: float = 1) -> go.Figure:
+    """Grouped horizontal bars, such as of stored and active parameters, each with its figure."""
+    chart = figure(title, x, height=120 + 56 * len(rows))
+    for index, name in enumerate(next(iter(rows.values()))):
         values = [row[name] for row in rows.values()]
         chart.add_bar(
-            x=values, y=list(rows), orientation="h", name=name, marker={"color": palette()[(0, 4)[index % 2]]},
-            text=[show_value(value) for value in values], textposition="auto",
-            hovertemplate=f"%{{y}}, {name}: %{{text}}<extra></extra>",
+            x=[value / unit for value in values], y=list(rows), orientation="h", name=name,
+            marker={"color": palette()[(0, 4)[index % 2]]}, text=[show_count(value) for value in values],
+            textposition="outside", cliponaxis=False, hovertemplate=f"%{{y}}, {name}: %{{text}}<extra></extra>",
         )  # fmt: skip
-    chart.update_xaxes(type="log")
-    chart.update_layout(barmode="group", yaxis={"autorange": "reversed"})
+    chart.update_layout(
+        barmode="group", yaxis={"autorange": "reversed"}, xaxis={"side": "top"}, legend={"y": -0.05}, margin={"r": 50}
+    )
     return chart
 
 
@@ -219,15 +226,16 @@ def tiers(title: str, bounds: Sequence[float], points: Mapping[str, Mapping[str,
             customdata=[[name, show_count(models[name][0]), show_count(models[name][1])] for name in names],
             hovertemplate="%{customdata[0]}: %{customdata[1]} stored, %{customdata[2]} active<extra></extra>",
         )  # fmt: skip
-    values = [10**i for i in range(8, 13)]
-    for axis in (chart.update_xaxes, chart.update_yaxes):
-        axis(type="log", tickvals=values, ticktext=[show_count(value) for value in values])
+    ticks = {"tickvals": [10**i for i in range(8, 13)], "ticktext": ["100M", "1B", "10B", "100B", "1T"]}
+    chart.update_xaxes(type="log", **ticks)
+    chart.update_yaxes(type="log", **ticks)
     return chart
 
 
 def losses(
     title: str, x: str, lines: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     dots: tuple[np.ndarray, np.ndarray, Sequence[str]], marks: Mapping[str, tuple[float, float]],
+    heights: tuple[float, float] | None = None,
 ) -> go.Figure:  # fmt: skip
     """Loss over parameters or compute: laws as lines (dotted where they extrapolate), runs as dots, models marked."""
     chart = figure(title, x, "Loss, nats a token", height=420)
@@ -250,26 +258,29 @@ def losses(
     if marks:
         chart.add_scatter(
             x=[mark[0] for mark in marks.values()], y=[mark[1] for mark in marks.values()], mode="markers+text",
-            name="Presets", text=list(marks), textposition="top center",
-            marker={"size": 10, "symbol": "diamond", "color": palette()[3]}, hovertemplate="%{text}: %{y:.3f}<extra></extra>",
+            name="Presets", text=list(marks), textposition=["bottom left", "top right", "bottom center", "top center"],
+            marker={"size": 10, "symbol": "diamond", "color": palette()[3]},
+            hovertemplate="%{text}: %{y:.3f}<extra></extra>",
         )  # fmt: skip
-    chart.update_xaxes(type="log", exponentformat="power")
+    chart.update_xaxes(type="log", exponentformat="power", dtick=1)
+    chart.update_yaxes(range=heights)
+    chart.update_layout(legend={"y": -0.28})
     return chart
 
 
-def candidates(title: str, x: str, points: Sequence[tuple[str, float, float, bool]], *, priced: bool) -> go.Figure:
-    """What would do, by time per token and cost; the pick marked."""
-    chart = figure(title, x, "Cost, $ an hour" if priced else "Devices", height=400)
-    for name, picked, tint, size in (("Would do", False, palette()[4], 8), ("Recommended", True, palette()[5], 15)):
-        chosen = [point for point in points if point[3] is picked]
+def candidates(title: str, cost: str, points: Sequence[tuple[str, float, float, str, bool]]) -> go.Figure:
+    """What would do, by time for a token and cost, (name, seconds, cost, cost as shown, is the pick); the pick marked."""
+    chart = figure(title, "Time for each further token, ms", cost, height=400)
+    for name, picked, tint, size in (("Would do", False, palette()[4], 9), ("Recommended", True, palette()[5], 16)):
+        chosen = [point for point in points if point[4] is picked]
         chart.add_scatter(
-            x=[point[1] * 1e3 for point in chosen], y=[point[2] for point in chosen], mode="markers", name=name,
-            marker={"size": size, "color": tint, "symbol": "star" if picked else "circle", "opacity": 1 if picked else 0.6},
-            customdata=[
-                [point[0], show_seconds(point[1]), show_usd(point[2]) if priced else f"{point[2]:g} devices"]
-                for point in chosen
-            ],
-            hovertemplate="%{customdata[0]}<br>%{customdata[1]} a token, %{customdata[2]}<extra></extra>",
+            x=[point[1] * 1e3 for point in chosen], y=[point[2] for point in chosen], name=name,
+            mode="markers+text" if picked else "markers", text=[point[0] for point in chosen],
+            textposition="bottom center",
+            marker={"size": size, "color": tint, "symbol": "star" if picked else "circle"},
+            customdata=[[show_seconds(point[1]), point[3]] for point in chosen],
+            hovertemplate="%{text}<br>%{customdata[0]} a token, %{customdata[1]}<extra></extra>",
         )  # fmt: skip
-    chart.update_xaxes(type="log")
+    log(chart.update_xaxes)
+    log(chart.update_yaxes)
     return chart

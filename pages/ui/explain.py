@@ -3,8 +3,8 @@
 from math import isfinite, isinf, log10
 
 from calculators.architecture import Architecture, active_parameters, parameters
-from calculators.estimate import Estimate, Scenario, batch_per_replica
-from calculators.memory import kv_cache_bytes, total, weight_bytes
+from calculators.estimate import Estimate, Scenario, batch_per_replica, weights_of
+from calculators.memory import kv_cache_bytes, weight_bytes
 from calculators.recommend import Need, Recommendation
 
 GIB = 2**30
@@ -136,7 +136,7 @@ def memory_working(scenario: Scenario, figures: Estimate) -> str:
     workload, cache = scenario.workload, scenario.cache_format
     per_token = kv_cache_bytes(scenario.model, cache, batch=1, context_tokens=1)
     whole = weight_bytes(scenario.model, scenario.weight_format)
-    weights = total({k: v for k, v in figures.memory_bytes.items() if k not in ("cache", "activations", "reserve")})
+    weights = weights_of(figures.memory_bytes)
     lines = [
         f"Weights {show_bytes(weights)} a device: {show_bytes(whole)} in {scenario.weight_format.name}, over "
         f"{int(scenario.deployment.tensor_parallel)} × {int(scenario.deployment.pipeline_parallel)} devices",

@@ -121,7 +121,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "prompt": _number(PROMPTS, CHAT.workload.prompt_tokens),
         "output": _number(OUTPUTS, CHAT.workload.output_tokens),
         **{name: _size(name) for name in WHAT_IFS},
-        "compute": _number(EXPONENTS, 23.0),
+        "compute": _number(EXPONENTS, 21.0),
         "have": _choice(SOURCES, SOURCES[0]),
         "count": _number(DEVICES, 8),
         "spend": _number(PRICES, 10),

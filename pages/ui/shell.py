@@ -41,11 +41,11 @@ def head(title: str) -> tuple[Scenario, Estimate]:
         found = changes_that_fit(scenario, list(formats().values()), list(cache_formats().values()))
         rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
     st.markdown(explain.verdict(scenario, figures, rescue))
-    _strip(scenario, figures)
+    strip(scenario, figures)
     return scenario, figures
 
 
-def _strip(scenario: Scenario, figures: Estimate) -> None:
+def strip(scenario: Scenario, figures: Estimate) -> None:
     """The five figures, each opening to its working."""
     model = scenario.model
     whole, active = parameters(model), active_parameters(model)
@@ -57,7 +57,7 @@ def _strip(scenario: Scenario, figures: Estimate) -> None:
         ),
         (
             "Memory of a device", explain.show_bytes(figures.used_bytes),
-            f"{'fits' if figures.fits else 'does not fit'} {explain.show_bytes(figures.capacity_bytes)}",
+            f"{'fits' if figures.fits else 'too much for'} {explain.show_bytes(figures.capacity_bytes)}",
             explain.memory_working(scenario, figures),
         ),
         (
@@ -75,7 +75,7 @@ def _strip(scenario: Scenario, figures: Estimate) -> None:
     )  # fmt: skip
     grid = st.grid(5, min_column_width=150, gap="small")
     for label, value, below, working in cells:
-        with grid.cell():
-            st.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+        with grid.cell(), st.container(border=True, gap="xsmall"):
+            st.metric(label, value, below, delta_color="off", delta_arrow="off")
             with st.popover("Working", type="tertiary", help=f"How “{label}” is worked out, and from what source"):
                 st.markdown(working)

@@ -96,12 +96,13 @@ def work(rows: Sequence[Work]) -> pd.DataFrame:
     """The rows of a pass: what each multiplies and reads, and what bounds it."""
     shown = []
     for row in rows:
-        if not row.seconds > 0 and isfinite(row.seconds):
-            continue
         bounds = row.seconds_by_bound
+        if isfinite(row.seconds) and not row.seconds:
+            continue
         shown.append(
             {
-                "Part": explain.NAMES[row.part] if row.part != "norms" else "Norms and other elementwise work",
+                "Part": {"norms": "Norms, elementwise"}.get(row.part, explain.NAMES[row.part])
+                + (", shared" if row.shared else ""),
                 "FLOPs": explain.show_rate(row.flops / 1e9, "GFLOP") if row.flops else "",
                 "Reads": explain.show_bytes(row.bytes_read) if row.bytes_read else "",
                 "Arithmetic": explain.show_seconds(row.arithmetic_s) if row.flops else "",
@@ -118,7 +119,7 @@ def work(rows: Sequence[Work]) -> pd.DataFrame:
 def roofline_points(passes: Mapping[str, Sequence[Work]]) -> dict[str, tuple[float, float]]:
     """(FLOPs a byte, FLOP/s reached) of each part that multiplies, by "part|pass"."""
     return {
-        f"{row.part}|{name}": (row.flops / row.bytes_read, row.flops / row.seconds)
+        f"{row.part}|{name}|{row.shared}": (row.flops / row.bytes_read, row.flops / row.seconds)
         for name, rows in passes.items()
         for row in rows
         if row.flops and row.bytes_read and isfinite(row.seconds)
@@ -195,27 +196,30 @@ def laws(named: Mapping[str, ScalingLaw]) -> pd.DataFrame:
 
 
 def best_by_model(items: Sequence[Candidate]) -> list[Candidate]:
-    """The first combination of each model."""
-    return list({item.scenario.model.name: item for item in reversed(items)}.values())[::-1]
+    """The first combination of each model, in the order given."""
+    best: dict[str, Candidate] = {}
+    for item in items:
+        best.setdefault(item.scenario.model.name, item)
+    return list(best.values())
 
 
-def nearest_misses(found: Recommendation) -> list[Candidate]:
-    """For each model of which nothing would do, the combination that breaks the fewest limits."""
-    would_do = {item.scenario.model.name for item in found.ranked}
-    return best_by_model([item for item in found.rejected if item.scenario.model.name not in would_do])
+def best_by_form(items: Sequence[Candidate]) -> list[Candidate]:
+    """The first combination of each model and weight format that no other of that form does better."""
+    best: dict[tuple[str, str], Candidate] = {}
+    for item in items:
+        best.setdefault((item.scenario.model.name, item.scenario.weight_format.name), item)
+    return list(best.values())
 
 
-def points(items: Sequence[Candidate], pick: Candidate, *, priced: bool) -> list[tuple[str, float, float, bool]]:
-    """(name, seconds a token, dollars an hour or devices, whether it is the pick) of each combination."""
-    return [
-        (
-            f"{item.scenario.model.name}, {item.scenario.weight_format.name}",
-            float(item.estimate.token_s),
-            item.usd_per_hour if priced else float(item.devices),
-            item is pick or item == pick,
-        )
-        for item in items
-    ]
+def points(items: Sequence[Candidate], pick: Candidate, *, priced: bool) -> list[tuple[str, float, float, str, bool]]:
+    """(name, seconds a token, cost, cost as shown, whether it is the pick) of each combination."""
+    found = []
+    for item in items:
+        cost = item.estimate.usd_per_token * 1e6 if priced else float(item.devices)
+        shown = f"{explain.show_usd(cost)} per million tokens" if priced else explain.plural(cost, "device")
+        name = f"{item.scenario.model.name}, {item.scenario.weight_format.name}"
+        found.append((name, float(item.estimate.token_s), float(cost), shown, item is pick))
+    return found
 
 
 def score_sources(found: Recommendation) -> str:
