@@ -8,4 +8,4 @@ st.set_page_config(page_title="Weighbridge: size a language model", page_icon="â
 controls.start()
 page = shell.menu()
 controls.sidebar(sizes=page.title != "Parameters")
-page.run()
+shell.run(page)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from calculators import Quantity
+from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture, ExpertMLP, attended_pairs, reach, tensors
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Deployment, Engine
@@ -184,11 +184,15 @@ def all_reduce_s(message_bytes: Quantity, devices: Quantity, link_bytes_per_s: Q
 
 
 def _links_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
-    """Two all-reduces a layer and one after the embedding, and a hand-over between pipeline stages."""
+    """Two all-reduces a layer and one after the embedding, and a hand-over between pipeline stages.
+
+    All-reduces beyond the devices that a node joins take an unknown time; a hand-over is small wherever it goes.
+    """
     width, stages = deployment.tensor_parallel, deployment.pipeline_parallel
     link = deployment.accelerator.link_bytes_per_s
+    joined = np.where(np.asarray(width) <= deployment.accelerator.node_devices, link, UNKNOWN)[()]
     message = 2 * tokens * model.hidden
-    reduces = (2 * model.layers + 1) * all_reduce_s(message, width, link, engine)
+    reduces = (2 * model.layers + 1) * all_reduce_s(message, width, joined, engine)
     handovers = (stages - 1) * (engine.all_reduce_s + message / (engine.link_bandwidth * link))
     several, staged = np.asarray(width) > 1, np.asarray(stages) > 1
     return Work(part="links", links_s=(np.where(several, reduces, 0.0) + np.where(staged, handovers, 0.0))[()])
@@ -229,3 +233,9 @@ def seconds(rows: list[Work]) -> Quantity:
 def seconds_by_bound(rows: list[Work]) -> dict[str, Quantity]:
     """Seconds of a pass by what bounds them, keys BOUNDS; they add up to `seconds`."""
     return {bound: sum((row.seconds_by_bound[bound] for row in rows), start=0.0) for bound in BOUNDS}
+
+
+def shares_by_bound(rows: list[Work]) -> dict[str, Quantity]:
+    """Share of a pass's time by what bounds it, keys BOUNDS; they add up to 1."""
+    whole = seconds(rows)
+    return {bound: part / whole for bound, part in seconds_by_bound(rows).items()}

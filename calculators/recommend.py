@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from calculators import UNKNOWN
+from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture, parameters
 from calculators.estimate import (
     Estimate,
@@ -122,6 +122,7 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
             {kind: np.array([card.peak_flops_per_s.get(kind, UNKNOWN) for card in cards]) for kind in kinds}
         ),
         link_bytes_per_s=column("link_bytes_per_s"),
+        node_devices=column("node_devices"),
         power_w=column("power_w"),
         usd_per_hour=price,
     )
@@ -137,19 +138,23 @@ def divides(model: Architecture, width: int) -> bool:
     return all(block.attention.heads % width == 0 for block in model.blocks)
 
 
+def _known(figures: Quantity) -> NDArray[np.float64]:
+    """The figures with unknown ones taken as beyond all measure."""
+    return np.where(np.isnan(figures), inf, figures)
+
+
 def _overruns(
     need: Need, budget: Budget, figures: Estimate, usd: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """How often each figure goes into its limit; above 1 it breaks it, unknown figures break what is asked of them."""
-    ones = np.ones_like(usd)
-    priced = usd / budget.usd_per_hour if budget.usd_per_hour < inf else 0 * ones
-    overruns = {
-        "memory": figures.used_bytes / figures.capacity_bytes * ones,
-        "first token": figures.first_token_s / need.first_token_s * ones,
-        "time per token": figures.token_s / need.token_s * ones,
-        "price": priced,
+    """How often each limit goes into its figure: above 1 it is broken, as it is by an unknown figure; 0 for no limit."""
+    limits = {
+        "memory": (figures.used_bytes, figures.capacity_bytes),
+        "first token": (figures.first_token_s, need.first_token_s),
+        "time per token": (figures.token_s, need.token_s),
+        "price": (usd, budget.usd_per_hour),
     }
-    return {name: np.where(np.isnan(value), inf, value) for name, value in overruns.items()}
+    shares = {name: np.where(np.isinf(limit), 0.0, figure / limit) for name, (figure, limit) in limits.items()}
+    return {name: _known(share) for name, share in shares.items()}
 
 
 def _limit(name: str, overrun: float) -> str:
@@ -172,11 +177,9 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
             )  # fmt: skip
             figures = estimate(scenario)
             overruns = _overruns(need, budget, figures, found.usd_per_hour)
-            overruns["heads over devices"] = np.where(uneven, inf, 0.0)
-            worst = np.max(list(overruns.values()), axis=0)
-            tie = np.where(np.isnan(found.usd_per_hour), 0.0, found.usd_per_hour), found.deployment.devices
-            slowest = np.where(np.isnan(figures.token_s), inf, figures.token_s)
-            keys = (slowest, *reversed(tie)) if need.goal != "fastest answers" else (*reversed(tie), slowest)
+            worst = np.where(uneven, inf, np.max(list(overruns.values()), axis=0))
+            cost, speed, devices = _known(found.usd_per_hour), _known(figures.token_s), found.deployment.devices
+            keys = (devices, cost, speed) if need.goal == "fastest answers" else (speed, devices, cost)
             index = int(np.lexsort((*keys, np.maximum(worst, 1)))[0])
             card = catalog.accelerators[found.names[index]]
             deployment = Deployment(
@@ -185,6 +188,8 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
                 replicas=int(np.asarray(found.deployment.replicas)[index]),
             )
             broken = [_limit(name, float(value[index])) for name, value in overruns.items() if value[index] > 1]
+            if uneven[index]:
+                broken.append("heads do not divide over the devices")
             if quality < need.quality:
                 broken.append(f"score {quality:.1f} below {need.quality:g}")
             elif isnan(quality) and need.quality > 0:
@@ -203,14 +208,13 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
 
 def _order(goal: str) -> Callable[[Candidate], tuple[float, ...]]:
     def key(item: Candidate) -> tuple[float, ...]:
-        known = inf if isnan(item.quality) else -item.quality
-        cost = inf if isnan(item.usd_per_hour) else item.usd_per_hour
-        speed = float(item.estimate.token_s)
+        unscored, quality = isnan(item.quality), 0.0 if isnan(item.quality) else -item.quality
+        cost, speed = float(_known(item.usd_per_hour)), float(_known(item.estimate.token_s))
         size = parameters(item.scenario.model)
         return {
-            "best quality": (known, cost, item.devices, speed, -size),
-            "lowest cost": (cost, item.devices, known, speed, -size),
-            "fastest answers": (speed, known, cost, item.devices, -size),
+            "best quality": (unscored, quality, cost, item.devices, speed, -size),
+            "lowest cost": (unscored, cost, item.devices, quality, speed, -size),
+            "fastest answers": (unscored, speed, quality, cost, item.devices, -size),
         }[goal]
 
     return key
@@ -248,10 +252,20 @@ class Change:
 
 
 def smallest_deployment(scenario: Scenario, beyond: int = 0) -> Deployment | None:
-    """The scenario's deployment with the fewest devices a copy that fits, more than `beyond`; None up to 64."""
-    for width in (1, 2, 4, 8, 16, 32, 64):
-        deployment = replace(scenario.deployment, tensor_parallel=width)
-        if width > beyond and divides(scenario.model, width) and fits(replace(scenario, deployment=deployment)):
+    """The scenario's deployment with the fewest devices a copy that fits, more than `beyond`; None if 64 are too few.
+
+    Tensor parallel as far as links join devices directly, then pipeline stages of that width.
+    """
+    node = int(scenario.deployment.accelerator.node_devices)
+    for devices in (1, 2, 4, 8, 16, 32, 64):
+        width = min(devices, 1 << (node.bit_length() - 1))
+        deployment = replace(scenario.deployment, tensor_parallel=width, pipeline_parallel=devices // width)
+        if (
+            devices > beyond
+            and divides(scenario.model, width)
+            and devices // width <= scenario.model.layers
+            and fits(replace(scenario, deployment=deployment))
+        ):
             return deployment
     return None
 
@@ -285,7 +299,8 @@ def changes_that_fit(
         prompt = context - scenario.workload.output_tokens
         changed = replace(scenario, workload=replace(scenario.workload, prompt_tokens=prompt))
         found.append(Change(words=f"prompts of {prompt:,} tokens", scenario=changed))
-    deployment = smallest_deployment(scenario, beyond=int(scenario.deployment.tensor_parallel))
+    now = scenario.deployment
+    deployment = smallest_deployment(scenario, beyond=int(now.tensor_parallel * now.pipeline_parallel))
     if deployment is not None:
         words = f"{int(deployment.devices):,} devices"
         found.append(Change(words=words, scenario=replace(scenario, deployment=deployment), free=False))

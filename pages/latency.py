@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from calculators.estimate import estimate, first_token_rows, token_rows, with_workload
-from calculators.latency import seconds_by_bound
+from calculators.latency import seconds, shares_by_bound
 from pages.ui import charts, explain, shell, tables
 from pages.ui.links import BATCHES
 
@@ -16,40 +16,42 @@ answer, prompt = token_rows(scenario), first_token_rows(scenario)
 
 sweep = estimate(with_workload(scenario, batch=np.array(BATCHES)))
 fitting = np.array(BATCHES)[sweep.fits]
-charts.show(
-    charts.throughput(
-        f"Up to {int(fitting.max()):,} requests at once fit: {explain.digits(sweep.tokens_per_s[sweep.fits].max())} "
-        "tokens a second together"
-        if fitting.size
-        else "Not one request fits in memory; the times are what it would take if it did",
-        BATCHES,
-        1 / sweep.token_s,
-        sweep.tokens_per_s,
-        sweep.fits,
-        BATCHES.index(scenario.workload.batch),
-    ),
-    "Speed of each request against all together, over the number of requests at once",
-)
+if not np.isfinite(figures.tokens_per_s):
+    st.info(f"How many tokens a second all requests get together is unknown: {explain.missing(scenario)}.")
+else:
+    charts.show(
+        charts.throughput(
+            f"Up to {int(fitting.max()):,} requests at once fit: "
+            f"{explain.digits(sweep.tokens_per_s[sweep.fits].max())} tokens a second together"
+            if fitting.size
+            else "Not one request fits in memory; the times are what it would take if it did",
+            BATCHES,
+            1 / sweep.token_s,
+            sweep.tokens_per_s,
+            sweep.fits,
+            BATCHES.index(scenario.workload.batch),
+        ),
+        "Speed of each request against all together, over the number of requests at once",
+    )
 
 left, right = st.columns(2, gap="large")
 with left:
-    bounds = {"A further token": seconds_by_bound(answer)}
-    if np.isfinite(figures.first_token_s):
-        bounds = {"First token": seconds_by_bound(prompt)} | bounds
-    main = max(bounds["A further token"], key=bounds["A further token"].__getitem__)
-    shares = {name: {key: value / sum(row.values()) for key, value in row.items()} for name, row in bounds.items()}
-    charts.show(
-        charts.stacked(
-            f"{charts.BOUND_NAMES[main]} bounds an answer",
-            "Share of the time, %",
-            shares,
-            scale=0.01,
-            show_value="{:.0%}".format,
-            names=charts.BOUND_NAMES,
-            height=300,
-        ),
-        "What bounds the first token and each further one",
-    )
+    passes = {"First token": prompt, "A further token": answer}
+    shares = {name: shares_by_bound(rows) for name, rows in passes.items() if np.isfinite(seconds(rows))}
+    if shares:
+        last, parts = list(shares.items())[-1]
+        charts.show(
+            charts.stacked(
+                f"{last}: {charts.BOUND_NAMES[max(parts, key=parts.__getitem__)].lower()} takes most of the time",
+                "Share of the time, %",
+                shares,
+                scale=0.01,
+                show_value="{:.0%}".format,
+                names=charts.BOUND_NAMES,
+                height=280,
+            ),
+            "What bounds the first token and each further one",
+        )
 with right:
     charts.show(
         charts.roofline(
@@ -69,7 +71,7 @@ with further:
 with first:
     st.dataframe(tables.work(prompt), hide_index=True)
     if not np.isfinite(figures.first_token_s):
-        st.caption(f"Unknown: no peak rate of {card.name} is published.")
+        st.caption(f"Unknown: {explain.missing(scenario)}.")
 with st.expander("The engine's constants, their range and source"):
     st.caption(scenario.engine.source)
     st.dataframe(tables.constants(scenario.engine), hide_index=True)

@@ -22,8 +22,8 @@ charts.show(
         {"A device": figures.memory_bytes},
         scale=GIB,
         limit=capacity,
-        limit_name=f"{explain.show_bytes(capacity)} left by the driver",
-        height=230,
+        limit_name=f"it holds {explain.show_bytes(capacity)}",
+        height=200,
     ),
     "Stacked bar of a device's memory by component against its capacity",
 )
@@ -57,8 +57,8 @@ with right:
             rows,
             scale=GIB,
             limit=capacity,
-            limit_name=explain.show_bytes(capacity),
-            height=520,
+            limit_name=f"it holds {explain.show_bytes(capacity)}",
+            height=540,
         ),
         "Memory of a device in each weight format",
     )

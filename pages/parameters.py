@@ -17,7 +17,7 @@ ring, sizes = st.columns([3, 2], gap="large")
 with ring:
     charts.show(
         charts.parameters_pie(
-            f"{explain.NAMES[biggest]} holds {parts[biggest] / parameters(model):.0%} of {model.name}", parts
+            f"{parts[biggest] / parameters(model):.0%} of {model.name} is {explain.NAMES[biggest]}", parts
         ),
         "Ring of the model's parameters by component",
     )

@@ -39,7 +39,7 @@ def recommendation(need: Need, budget: Budget, family: str) -> Recommendation:
 
 need, budget = controls.need(chosen), controls.budget(chosen)
 found = recommendation(need, budget, chosen.family)
-st.markdown(explain.recommendation(found, need))
+st.markdown(explain.markdown(explain.recommendation(found, need)))
 
 if found.pick is not None:
     shell.strip(found.pick.scenario, found.pick.estimate)

@@ -227,6 +227,9 @@ def cache_formats() -> Mapping[str, Format]:
     return _formats("cache")
 
 
+PCIE_DEVICES = 8  # cards that one machine's slots take; vendors state a number only where cards have links of their own
+
+
 def _accelerator(entry: Entry) -> AcceleratorFacts:
     source, checked = entry.origin()
     kind = entry.text("kind")
@@ -240,13 +243,14 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
     if unknown:
         raise entry.error(f"peak_flops_per_s has {sorted(unknown)}; known are {', '.join(ARITHMETIC)}")
     link, rent = entry.table("link", None), entry.table("rent", None)
+    link_name = link.text("name") if link else "unknown"
     accelerator = Accelerator(
         name=entry.name,
         memory_bytes=vendor_bytes * allowance[kind]["share"] if driver_bytes is None else driver_bytes,
         bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
         peak_flops_per_s=MappingProxyType({key: float(value) for key, value in peaks.items()}),
         link_bytes_per_s=link.number("bytes_per_s") if link else UNKNOWN,
-        node_devices=entry.get("devices_per_node", int, 1),
+        node_devices=max(entry.get("devices_per_node", int, 1), PCIE_DEVICES if link_name.startswith("PCIe") else 1),
         power_w=entry.number("power_w", UNKNOWN),
         usd_per_hour=rent.number("usd_per_hour") if rent else UNKNOWN,
     )
@@ -256,7 +260,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         kind=kind,
         vendor_memory_bytes=vendor_bytes,
         driver_known=driver_bytes is not None,
-        link_name=link.text("name") if link else "unknown",
+        link_name=link_name,
         rent=", ".join(rent.text(key) for key in ("provider", "pricing", "date", "source")) if rent else "unknown",
         list_price_usd=entry.number("list_price_usd", UNKNOWN),
         source=source,

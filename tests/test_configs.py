@@ -54,7 +54,11 @@ def test_an_absent_field_takes_the_default_of_transformers(name, changes, gained
         ("gemma-2-9b", {}, {4096: 21, None: 21}),
         ("gpt-oss-20b", {"layer_types": ...}, {128: 12, None: 12}),
         ("qwen3-4b", {"sliding_window": 512}, {None: 36}),
-        ("qwen3-4b", {"use_sliding_window": True, "sliding_window": ..., "max_window_layers": ...}, {None: 28, 4096: 8}),
+        (
+            "qwen3-4b",
+            {"use_sliding_window": True, "sliding_window": ..., "max_window_layers": ...},
+            {None: 28, 4096: 8},
+        ),
         ("qwen2.5-3b", {"use_sliding_window": True, "sliding_window": 512, "max_window_layers": 7}, {None: 7, 512: 29}),
         ("qwen3-30b-a3b", {"use_sliding_window": True, "sliding_window": 512}, {512: 48}),
         ("llama-3.1-8b", {"sliding_window": 512}, {None: 32}),
@@ -174,9 +178,9 @@ def test_a_type_that_is_not_understood_is_refused_with_those_that_are(kind):
 
 
 def test_what_is_no_object_is_refused():
-    for config in ([], "llama", None, 3):
+    for nothing in ([], "llama", None, 3):
         with pytest.raises(ValueError, match="an object of fields was expected"):
-            model_from_config(config, name="x")
+            model_from_config(nothing, name="x")
 
 
 @pytest.mark.parametrize(("alias", "native"), ALIASES.items())

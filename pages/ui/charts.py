@@ -41,12 +41,11 @@ def muted() -> str:
 
 
 def figure(title: str, x: str = "", y: str = "", *, height: int = HEIGHT, legend: bool = True) -> go.Figure:
-    """An empty figure whose title states the finding; axis titles end in the unit."""
+    """An empty figure; `show` writes its title, which states the finding, above it. Axis titles end in the unit."""
     return go.Figure(
         layout={
-            "title": {"text": title, "x": 0, "xanchor": "left", "font": {"size": 16}},
             "height": height,
-            "margin": {"l": 10, "r": 10, "t": 64 if "<br>" in title else 48, "b": 10},
+            "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
             "xaxis": {"title": {"text": x}, "automargin": True},
             "yaxis": {"title": {"text": y}, "automargin": True},
             "showlegend": legend,
@@ -63,7 +62,8 @@ def log(axis: Callable[..., object], **options: object) -> None:
 
 
 def show(chart: go.Figure, alt: str) -> None:
-    """Put a chart on the page."""
+    """Put a chart on the page under its title, which wraps on a phone as one of plotly's would not."""
+    st.markdown(f"**{chart.layout.meta}**")
     st.plotly_chart(chart, config={"displaylogo": False, "modeBarButtons": [["toImage"]]}, alt=alt)
 
 
@@ -95,7 +95,7 @@ def stacked(
     """One horizontal bar a row, stacked by component in the fixed order; a limit dashed."""
     present = {part for parts in rows.values() for part, value in parts.items() if value > 0}
     order = [part for part in (*COMPONENTS, *BOUNDS) if part in present]
-    chart = figure(title, x, height=height or 150 + 34 * len(rows))
+    chart = figure(title, x, height=height or 110 + 34 * len(rows))
     labels = list(rows)
     for part in dict.fromkeys(order):
         values = [rows[label].get(part, 0.0) for label in labels]
@@ -109,14 +109,10 @@ def stacked(
             hovertemplate=f"%{{y}}<br>{names[part]}: %{{customdata}}<extra></extra>",
         )
     if limit is not None:
-        chart.add_vline(x=limit / scale, line={"dash": "dash", "color": muted(), "width": 2})
-        chart.add_annotation(
-            x=limit / scale, y=0, yref="paper", text=limit_name, showarrow=False, yanchor="top", xanchor="right",
-            font={"color": muted()},
-        )  # fmt: skip
+        chart.add_vline(x=limit / scale, line={"dash": "dash", "color": palette()[7], "width": 2})
+        chart.update_xaxes(title={"text": f"{x} (dashed: {limit_name})"})
     chart.update_layout(
         barmode="stack", bargap=0.35, yaxis={"autorange": "reversed"}, xaxis={"side": "top"}, legend={"y": -0.03},
-        margin={"t": 64},
     )  # fmt: skip
     return chart
 
@@ -141,7 +137,7 @@ def memory_lines(
     )  # fmt: skip
     _here(chart, here[0], here[1] / GIB)
     chart.update_xaxes(type="log", tickvals=tokens[::3], ticktext=[short(t) for t in tokens[::3]])
-    log(chart.update_yaxes, dtick=1, tickformat=",")
+    log(chart.update_yaxes, tickformat=",")
     return chart
 
 
@@ -162,7 +158,8 @@ def throughput(
         ("Does not fit", ~fits, "circle-open", muted()),
     ):
         chart.add_scatter(
-            x=per_request[chosen], y=together[chosen], name=name, mode="lines+markers+text" if name == "Fits" else "markers",
+            x=per_request[chosen], y=together[chosen], name=name,
+            mode="lines+markers+text" if symbol == "circle" else "markers",
             text=[f"{batch:,}" for batch in np.array(batches)[chosen]], textposition="top right",
             marker={"symbol": symbol, "size": 8, "color": tint}, line={"color": tint},
             hovertemplate="%{text} at once: %{x:.3s} tokens/s each, %{y:.3s} tokens/s in all<extra></extra>",
@@ -199,7 +196,7 @@ def roofline(title: str, peak: float, bandwidth: float, points: Mapping[str, tup
 
 def bars(title: str, x: str, rows: Mapping[str, Mapping[str, float]], *, unit: float = 1) -> go.Figure:
     """Grouped horizontal bars, such as of stored and active parameters, each with its figure."""
-    chart = figure(title, x, height=120 + 56 * len(rows))
+    chart = figure(title, x, height=90 + 56 * len(rows))
     for index, name in enumerate(next(iter(rows.values()))):
         values = [row[name] for row in rows.values()]
         chart.add_bar(
@@ -269,7 +266,7 @@ def losses(
 
 
 def candidates(title: str, cost: str, points: Sequence[tuple[str, float, float, str, bool]]) -> go.Figure:
-    """What would do, by time for a token and cost, (name, seconds, cost, cost as shown, is the pick); the pick marked."""
+    """What would do, by time for a token and cost: (name, seconds, cost, cost as shown, is the pick)."""
     chart = figure(title, "Time for each further token, ms", cost, height=400)
     for name, picked, tint, size in (("Would do", False, palette()[4], 9), ("Recommended", True, palette()[5], 16)):
         chosen = [point for point in points if point[4] is picked]
@@ -281,6 +278,6 @@ def candidates(title: str, cost: str, points: Sequence[tuple[str, float, float, 
             customdata=[[show_seconds(point[1]), point[3]] for point in chosen],
             hovertemplate="%{text}<br>%{customdata[0]} a token, %{customdata[1]}<extra></extra>",
         )  # fmt: skip
-    log(chart.update_xaxes)
-    log(chart.update_yaxes)
+    log(chart.update_xaxes, tickformat="~g")
+    log(chart.update_yaxes, tickformat="~g")
     return chart

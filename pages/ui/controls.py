@@ -33,7 +33,7 @@ LOAD = {"batch": "batch", "prompt": "prompt_tokens", "output": "output_tokens"}
 
 def start() -> None:
     """On a session's first run: take the link's inputs into the session, and keep what could not be used."""
-    if "shell" in st.session_state:
+    if "problems" in st.session_state:
         return
     query = urlencode([(name, text) for name in st.query_params for text in st.query_params.get_all(name)])
     inputs, problems = from_query(query)
@@ -42,7 +42,6 @@ def start() -> None:
     own = what_if_sizes(inputs.model)
     for name in WHAT_IFS:
         st.session_state[name] = inputs.sizes.get(name, own.get(name, SIZES[name][0]))
-    st.session_state.shell = True
     st.session_state.problems = problems
 
 
@@ -95,7 +94,10 @@ def size_sliders() -> None:
         "layers": "Layers", "hidden": "Hidden size", "heads": "Query heads", "kv_heads": "KV heads",
         "ffn": "FFN width", "experts": "Experts", "top_k": "Experts a token uses",
     }  # fmt: skip
-    for name, own in what_if_sizes(st.session_state.model).items():
+    sizes = what_if_sizes(st.session_state.model)
+    if "experts" in sizes:
+        labels["ffn"] = "Width of an expert"
+    for name, own in sizes.items():
         size(name, labels[name], own)
 
 

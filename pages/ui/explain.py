@@ -16,12 +16,19 @@ NAMES = {
 }  # fmt: skip
 
 
+def markdown(text: str) -> str:
+    """A text for `st.markdown`, which would set what stands between two dollar signs as a formula."""
+    return text.replace("$", r"\$")
+
+
 def digits(value: float) -> str:
     """Three significant digits, thousands separated.
 
     >>> digits(8.030261), digits(671.026), digits(12345.6), digits(0.0123456), digits(0)
     ('8.03', '671', '12,300', '0.0123', '0')
     """
+    if not isfinite(value):
+        return UNKNOWN
     if value == 0:
         return "0"
     places = 2 - int(f"{abs(value):.2e}".split("e")[1])
@@ -90,6 +97,16 @@ def least(scenario: Scenario) -> str:
     return "" if isfinite(scenario.deployment.accelerator.peak("bf16")) else "at least "
 
 
+def missing(scenario: Scenario) -> str:
+    """Which figure nobody published, so that a time is unknown."""
+    card = scenario.deployment.accelerator
+    if not isfinite(card.peak("bf16")):
+        return f"no 16-bit peak rate of {card.name} is published"
+    if not isfinite(card.link_bytes_per_s):
+        return f"no link between several {card.name} is published"
+    return f"{plural(card.node_devices, 'device')} of {card.name} are joined directly, the network beyond is not modelled"
+
+
 def verdict(scenario: Scenario, figures: Estimate, rescue: str | None) -> str:
     """The answer in one sentence: fits or not, what it feels like, what it costs; or what would make it fit."""
     who = f"**{scenario.model.name}** in {scenario.weight_format.name}"
@@ -98,12 +115,15 @@ def verdict(scenario: Scenario, figures: Estimate, rescue: str | None) -> str:
         lacks = f"**{show_bytes(figures.used_bytes)}** on {show_bytes(figures.capacity_bytes)}"
         words = f"{who} with {batch} at once **does not fit** {where}: {lacks} a device."
         return f"{words} {rescue} would." if rescue else f"{words} No single change would make it fit."
+    if not isfinite(figures.token_s):
+        links = f"{who} **fits** {where} with {show_bytes(figures.free_bytes)} to spare and {batch} at once."
+        return f"{links} Its times are **unknown**: {missing(scenario)}."
     speed = 1 / figures.token_s
     first = show_seconds(figures.first_token_s)
     start = (
         f"first token after **{first}**"
         if first != UNKNOWN
-        else "time to the first token **unknown** (no published peak)"
+        else f"time to the first token **unknown** ({missing(scenario)})"
     )
     pace = f"then {'at most ' if least(scenario) else ''}**{digits(speed)} tokens a second** for each"
     cost = figures.usd_per_token * 1e6

@@ -99,6 +99,10 @@ def _choice(options: Iterable[Any], default: Any) -> Field:
 
 
 def _number(options: Iterable[float], default: float) -> Field:
+    return Field(default=default, options=tuple(options), label=lambda number: f"{number:g}")
+
+
+def _tokens(options: Iterable[int], default: int) -> Field:
     return Field(default=default, options=tuple(options), label=short)
 
 
@@ -118,8 +122,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "copies": _number(COPIES, 1),
         "workload": _choice(workload_facts(), "Chat"),
         "batch": _number(BATCHES, CHAT.workload.batch),
-        "prompt": _number(PROMPTS, CHAT.workload.prompt_tokens),
-        "output": _number(OUTPUTS, CHAT.workload.output_tokens),
+        "prompt": _tokens(PROMPTS, CHAT.workload.prompt_tokens),
+        "output": _tokens(OUTPUTS, CHAT.workload.output_tokens),
         **{name: _size(name) for name in WHAT_IFS},
         "compute": _number(EXPONENTS, 21.0),
         "have": _choice(SOURCES, SOURCES[0]),

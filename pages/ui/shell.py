@@ -23,9 +23,18 @@ def menu() -> "st.Page":
     return st.navigation([st.Page(file, title=title, default="overview" in file) for file, title in PAGES.items()])
 
 
+def run(page: "st.Page") -> None:
+    """Run the page, marked as run by app.py."""
+    st.session_state.framed = True
+    page.run()
+
+
 def guard() -> None:
-    """Each page's first line. Streamlit runs a page without app.py when the first request after a start names it."""
-    if "shell" not in st.session_state:
+    """Each page's first line: Streamlit may run a page without app.py, as when a server's first request names it.
+
+    A run without app.py's mark registers the menu and starts over.
+    """
+    if not st.session_state.pop("framed", False):
         menu()
         st.rerun()
 
@@ -40,7 +49,7 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     if not figures.fits:
         found = changes_that_fit(scenario, list(formats().values()), list(cache_formats().values()))
         rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
-    st.markdown(explain.verdict(scenario, figures, rescue))
+    st.markdown(explain.markdown(explain.verdict(scenario, figures, rescue)))
     strip(scenario, figures)
     return scenario, figures
 
@@ -66,7 +75,7 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
         ),
         (
             "Each further token", f"{least}{explain.show_seconds(figures.token_s)}",
-            f"{explain.digits(1 / figures.token_s)} tokens/s for each", explain.token_working(scenario, figures),
+            f"{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each", explain.token_working(scenario, figures),
         ),
         (
             "Cost, 1M tokens", explain.show_usd(figures.usd_per_token * 1e6),
@@ -78,4 +87,4 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
         with grid.cell(), st.container(border=True, gap="xsmall"):
             st.metric(label, value, below, delta_color="off", delta_arrow="off")
             with st.popover("Working", type="tertiary", help=f"How “{label}” is worked out, and from what source"):
-                st.markdown(working)
+                st.markdown(explain.markdown(working))

@@ -148,13 +148,13 @@ def candidates(items: Sequence[Candidate]) -> pd.DataFrame:
                 "Weights": item.scenario.weight_format.name,
                 "Cache": item.scenario.cache_format.name,
                 "Devices": f"{item.devices} × {explain.short_device(deployment.accelerator.name)}",
-                "Cut over": f"{int(deployment.tensor_parallel)}",
+                "A copy on": f"{int(deployment.tensor_parallel)}",
                 "MMLU": f"{item.quality:.1f}" if isfinite(item.quality) else explain.UNKNOWN,
                 "First token": explain.show_seconds(figures.first_token_s),
                 "Each token": explain.show_seconds(figures.token_s),
                 "$ an hour": explain.show_usd(item.usd_per_hour),
                 "1M tokens": explain.show_usd(figures.usd_per_token * 1e6),
-                "Memory": f"{explain.show_bytes(figures.used_bytes)} of {explain.show_bytes(figures.capacity_bytes)}",
+                "Memory": explain.show_bytes(figures.used_bytes),
                 **({"Breaks": "; ".join(item.limits)} if item.limits else {}),
             }
         )
@@ -186,7 +186,7 @@ def laws(named: Mapping[str, ScalingLaw]) -> pd.DataFrame:
         [
             {
                 "Law": name, "E": f"{law.irreducible:.4g}", "A": f"{law.parameter_scale:.5g}",
-                "B": f"{law.token_scale:.5g}", "α": f"{law.parameter_exponent:.4g}", "β": f"{law.token_exponent:.4g}",
+                "B": f"{law.token_scale:.5g}", "alpha": f"{law.parameter_exponent:.4g}", "beta": f"{law.token_exponent:.4g}",
                 "Fitted, FLOPs": " to ".join(explain.power_of_ten(end) for end in law.fitted_flops),
                 "Source": law.source,
             }

@@ -84,6 +84,7 @@ def formats(reference: Path) -> None:
                 for model, sizes in sorted(models.items())
                 if (HERE / "configs" / f"{model}.json").is_file()
             },
+            "published_bits": {mix: mixes[mix]["llama-3.1-8b"]["published_bpw"] for mix in MIXES if mix != "Q3_K_M"},
             "mxfp4_bytes": {model: int(check["predicted_bytes"]) for model, check in facts["checks"].items()},
         },
     )

@@ -1,0 +1,197 @@
+"""Time is never less than physics allows, and every second is accounted for."""
+
+from dataclasses import replace
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calculators import UNKNOWN
+from calculators.architecture import attended_pairs, tensors
+from calculators.hardware import Deployment
+from calculators.latency import (
+    BOUNDS,
+    all_reduce_s,
+    decode_rows,
+    experts_read,
+    prefill_rows,
+    seconds,
+    seconds_by_bound,
+)
+from calculators.memory import kv_cache_bytes, weight_bytes
+from presets import accelerators, cache_formats, engines, formats, models
+
+H100 = accelerators()["NVIDIA H100 SXM5 80GB"]
+BF16, CACHE = formats()["BF16"], cache_formats()["BF16"]
+ENGINE = engines()["CUDA-graph decoder"]
+LLAMA, GEMMA, MIXTRAL, V3 = (
+    models()[name] for name in ("Llama 3.1 8B", "Gemma 2 9B", "Mixtral 8x7B", "DeepSeek-V3 671B")
+)
+# An engine that reaches every data-sheet figure and adds nothing: the limit that physics sets.
+PERFECT = replace(
+    ENGINE, weight_bandwidth=1, cache_bandwidth=1, arithmetic=1, attention_arithmetic=1, product_s=0,
+    expert_bandwidth=1, expert_arithmetic=1, expert_product_s=0, traffic_passes=0, all_reduce_s=0, hop_s=0,
+)  # fmt: skip
+
+BATCHES, CONTEXTS = st.integers(1, 2048), st.integers(1, 200_000)
+ANY_MODEL, ANY_FORMAT = st.sampled_from(list(models().values())), st.sampled_from(list(formats().values()))
+WIDTHS = st.sampled_from([1, 2, 4, 8])
+
+
+def decode(model=LLAMA, fmt=BF16, engine=ENGINE, card=H100, width=1, batch=1, context=1000):
+    deployment = Deployment(accelerator=card, tensor_parallel=width)
+    return decode_rows(model, fmt, CACHE, deployment, engine, batch=batch, context_tokens=context)
+
+
+def prefill(model=LLAMA, fmt=BF16, engine=ENGINE, card=H100, width=1, batch=1, prompt=1000):
+    deployment = Deployment(accelerator=card, tensor_parallel=width)
+    return prefill_rows(model, fmt, CACHE, deployment, engine, batch=batch, prompt_tokens=prompt)
+
+
+def matrices(model):
+    """Values of the weight matrices that a token is multiplied with: in the blocks, and of the head."""
+    blocks = sum(row.values * row.used for row in tensors(model) if row.layers and len(row.shape) == 2)
+    return blocks, model.hidden * model.vocabulary
+
+
+@given(batch=BATCHES, context=CONTEXTS, fmt=ANY_FORMAT)
+@settings(deadline=None)
+def test_a_decode_step_is_never_faster_than_reading_weights_and_cache_once(batch, context, fmt):
+    table = 2 * LLAMA.hidden * LLAMA.vocabulary
+    table, vectors = table * fmt.left_bytes / 2, 4 * (2 * LLAMA.layers + 1) * LLAMA.hidden
+    read = weight_bytes(LLAMA, fmt) - table - vectors
+    read += kv_cache_bytes(LLAMA, CACHE, batch=batch, context_tokens=context)
+    assert seconds(decode(fmt=fmt, batch=batch, context=context)) >= read / H100.bandwidth_bytes_per_s
+
+
+@given(batch=st.integers(1, 64), prompt=CONTEXTS, model=ANY_MODEL)
+@settings(deadline=None)
+def test_prefill_is_never_faster_than_its_flops_at_the_peak(batch, prompt, model):
+    blocks, head = matrices(model)
+    flops = 2 * batch * (prompt * blocks + head)
+    for block in model.blocks:
+        pairs = batch * attended_pairs(block.attention, prompt)
+        flops += block.count * pairs * block.attention.flops_per_pair(decode=False)
+    rows = prefill(model=model, batch=batch, prompt=prompt)
+    assert sum(row.flops for row in rows) == pytest.approx(flops, rel=1e-12)
+    assert seconds(rows) >= flops / H100.peak("bf16")
+
+
+@given(model=ANY_MODEL, fmt=ANY_FORMAT, width=WIDTHS, batch=BATCHES, context=CONTEXTS)
+@settings(deadline=None)
+def test_no_engine_beats_the_perfect_one(model, fmt, width, batch, context):
+    for rows in (decode, prefill):
+        length = {"context": context} if rows is decode else {"prompt": context}
+        real, perfect = (
+            seconds(rows(model=model, fmt=fmt, width=width, batch=batch, engine=engine, **length))
+            for engine in (ENGINE, PERFECT)
+        )
+        assert real >= perfect > 0
+
+
+def test_an_8b_model_decodes_at_the_bandwidth_over_its_weights():
+    step = seconds(decode(engine=PERFECT, context=0))
+    table, vectors = 2 * LLAMA.hidden * LLAMA.vocabulary, 2 * (2 * LLAMA.layers + 1) * LLAMA.hidden
+    assert step == pytest.approx((weight_bytes(LLAMA, BF16) - table - vectors) / H100.bandwidth_bytes_per_s, rel=1e-12)
+
+
+@pytest.mark.parametrize(("experts", "chosen", "tokens"), [(4, 2, 1), (4, 2, 2), (5, 2, 3), (3, 1, 4), (4, 4, 2)])
+def test_the_experts_read_are_the_mean_over_all_ways_to_choose(experts, chosen, tokens):
+    ways = list(product(combinations(range(experts), chosen), repeat=tokens))
+    mean = sum(len(set().union(*way)) for way in ways) / len(ways)
+    assert experts_read(experts, chosen, tokens) == pytest.approx(mean)
+
+
+@given(chosen=st.integers(1, 8), more=st.integers(0, 400), tokens=st.integers(1, 10**6))
+def test_a_batch_reads_at_least_the_chosen_and_at_most_all_experts(chosen, more, tokens):
+    read = experts_read(chosen + more, chosen, tokens)
+    assert chosen * (1 - 1e-12) <= read <= min(chosen + more, chosen * tokens) * (1 + 1e-9)
+    assert experts_read(chosen + more, chosen, 1) == pytest.approx(chosen)
+
+
+def test_a_decode_step_reads_the_weights_of_the_experts_that_its_batch_touches():
+    (one, many) = (
+        next(row for row in decode(model=MIXTRAL, batch=batch) if row.part == "routed_experts") for batch in (1, 4)
+    )
+    stored = 2 * sum(row.values * row.copies for row in tensors(MIXTRAL) if row.part == "routed_experts")
+    assert one.bytes_read == pytest.approx(stored * 2 / 8)
+    assert many.bytes_read == pytest.approx(stored * (1 - 0.75**4))
+
+
+@given(model=ANY_MODEL, fmt=ANY_FORMAT, width=WIDTHS, batch=BATCHES, context=CONTEXTS)
+@settings(deadline=None)
+def test_seconds_add_up_by_row_and_by_what_bounds_them(model, fmt, width, batch, context):
+    for rows in (
+        decode(model=model, fmt=fmt, width=width, batch=batch, context=context),
+        prefill(model=model, fmt=fmt, width=width, batch=batch, prompt=context),
+    ):
+        assert seconds(rows) == pytest.approx(sum(row.seconds for row in rows), rel=1e-12)
+        by_bound = seconds_by_bound(rows)
+        assert tuple(by_bound) == BOUNDS
+        assert sum(by_bound.values()) == pytest.approx(seconds(rows), rel=1e-12)
+
+
+@given(model=ANY_MODEL, width=WIDTHS, batch=BATCHES, context=CONTEXTS, more=st.integers(1, 10_000))
+@settings(deadline=None)
+def test_a_larger_batch_and_a_longer_context_never_decode_faster(model, width, batch, context, more):
+    def step(batch, context):
+        return seconds(decode(model=model, width=width, batch=batch, context=context))
+
+    assert step(batch + more, context) > step(batch, context) * (1 - 1e-12)
+    assert step(batch, context + more) >= step(batch, context) * (1 - 1e-12)
+
+
+def test_a_window_bounds_what_a_step_reads_of_the_cache():
+    def cache(context):
+        rows = [row for row in decode(model=GEMMA, context=context) if row.part == "cache"]
+        return sorted(row.bytes_read for row in rows)
+
+    assert cache(4096)[0] == cache(4096)[1] == cache(100_000)[0]
+    assert cache(100_000)[1] == pytest.approx(cache(4096)[1] * 100_000 / 4096)
+
+
+def test_latent_attention_reads_the_latent_once_for_all_heads():
+    (row,) = (row for row in decode(model=V3, width=8, batch=3, context=500) if row.part == "cache")
+    assert row.bytes_read == 3 * 500 * 70_272
+
+
+def test_one_device_waits_for_no_link_even_where_the_link_is_unknown():
+    lonely = replace(H100, link_bytes_per_s=UNKNOWN)
+    for rows in (decode(card=lonely), prefill(card=lonely)):
+        assert sum(row.links_s for row in rows) == 0
+    assert np.isnan(seconds(decode(card=lonely, width=2)))
+
+
+def test_a_ring_all_reduce_takes_a_start_its_hops_and_nearly_twice_the_message():
+    link, message = H100.link_bytes_per_s, 2**20
+    for devices in (2, 4, 8):
+        moved = 2 * (devices - 1) / devices * message / (ENGINE.link_bandwidth * link)
+        assert all_reduce_s(message, devices, link, ENGINE) == pytest.approx(
+            ENGINE.all_reduce_s + 2 * (devices - 1) * ENGINE.hop_s + moved
+        )
+    (row,) = (row for row in decode(width=4, batch=7) if row.part == "links")
+    assert row.links_s == pytest.approx((2 * 32 + 1) * all_reduce_s(2 * 7 * LLAMA.hidden, 4, link, ENGINE))
+
+
+def test_an_unknown_peak_leaves_prefill_unknown_and_decode_a_lower_bound():
+    blank = replace(H100, peak_flops_per_s={})
+    assert np.isnan(seconds(prefill(card=blank)))
+    for batch in (1, 512):
+        assert 0 < seconds(decode(card=blank, batch=batch)) <= seconds(decode(batch=batch))
+
+
+def test_a_device_without_a_type_falls_back_to_its_16_bit_peak():
+    a100 = accelerators()["NVIDIA A100 SXM4 80GB"]
+    assert "fp8" not in a100.peak_flops_per_s
+    assert a100.peak("fp8") == a100.peak("bf16") == a100.peak_flops_per_s["bf16"]
+    v100 = accelerators()["NVIDIA V100 PCIe 16GB"]
+    assert v100.peak("bf16") == v100.peak_flops_per_s["fp16"]
+    assert H100.peak("fp8") == H100.peak_flops_per_s["fp8"] > H100.peak("bf16")
+
+
+def test_the_head_runs_for_the_last_prompt_token_alone():
+    for rows in (prefill(prompt=1000), prefill(prompt=1)):
+        (head,) = (row for row in rows if row.part == "lm_head")
+        assert head.flops == 2 * LLAMA.hidden * LLAMA.vocabulary

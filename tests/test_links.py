@@ -1,0 +1,105 @@
+"""Links: any inputs survive the way into a link and back; any text gives usable inputs and named problems."""
+
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pages.ui.links import FIELDS, NAMES, PRESET, SIZES, VERSION, Inputs, Size, from_query, short, to_query
+
+
+def sizes(name: str) -> st.SearchStrategy[int | None]:
+    low, high, step = SIZES[name]
+    return st.none() | st.integers(low // step + (low % step > 0), high // step).map(lambda n: n * step)
+
+
+def values(name: str) -> st.SearchStrategy[object]:
+    field = FIELDS[name]
+    return sizes(name) if isinstance(field, Size) else st.sampled_from(field.options)
+
+
+INPUTS = st.builds(Inputs, **{name: values(name) for name in NAMES})
+HOSTILE = st.text(max_size=60) | st.sampled_from(
+    ["NaN", "1e999", "-1", "-inf", "0", "8192", "1e3", "x" * 10_000, "<script>alert(1)</script>", "'; DROP TABLE", "１６",
+     "%00", "\u202e", "[x](javascript:alert(1))", "$1$", "`a`", "64 ", "64.0", "", " ", "\n", "🙂" * 50]
+)  # fmt: skip
+
+
+@given(INPUTS)
+def test_any_inputs_come_back_from_their_link(inputs):
+    assert from_query(to_query(inputs)) == (inputs, ())
+
+
+@given(INPUTS)
+def test_a_link_carries_its_version_and_every_field(inputs):
+    pairs = parse_qsl(to_query(inputs), keep_blank_values=True, strict_parsing=True)
+    assert pairs[0] == ("v", VERSION)
+    assert [name for name, _ in pairs[1:]] == list(NAMES) == list(FIELDS)
+
+
+@given(st.dictionaries(st.sampled_from((*NAMES, "v", "zz", "<b>")) | st.text(max_size=10), HOSTILE, max_size=12))
+def test_any_fields_give_usable_inputs_and_a_problem_for_each_that_is_not(fields):
+    inputs, problems = from_query(urlencode(fields))
+    assert from_query(to_query(inputs)) == (inputs, ())
+    for name in NAMES:
+        if name in fields and FIELDS[name].label(getattr(inputs, name)) != fields[name]:
+            assert getattr(inputs, name) == FIELDS[name].default
+            assert any(problem.startswith(f"{name} ") for problem in problems), name
+
+
+@given(st.text(max_size=300) | st.binary(max_size=300).map(lambda raw: raw.decode("latin-1")))
+def test_any_text_gives_usable_inputs(text):
+    inputs, problems = from_query(text)
+    assert isinstance(inputs, Inputs)
+    assert all(isinstance(problem, str) for problem in problems)
+
+
+@given(HOSTILE)
+def test_a_problem_repeats_no_markup_and_is_short(text):
+    for problem in from_query(urlencode({"model": text, text: "1"}))[1]:
+        assert not set(problem) & set("<>`$[]*\\|~\u202e\n")
+        assert len(problem) < 250
+
+
+def test_a_repeated_field_falls_back_and_is_named():
+    inputs, problems = from_query("batch=8&batch=16")
+    assert inputs == Inputs()
+    assert problems == ("batch stands 2 times in the link; 64 was used.",)
+
+
+def test_an_unknown_version_is_named_and_what_is_known_is_used():
+    inputs, problems = from_query("v=7&batch=8")
+    assert inputs == Inputs(batch=8)
+    assert problems == ("The link is of version “7”, this page reads version 1: what it knows was used.",)
+
+
+def test_an_unusable_value_says_what_would_be_right():
+    assert from_query("prompt=5000")[1] == (
+        "prompt cannot be “5000”: expected one of 64, 128, 256, 512, … 1M; 1k was used.",
+    )
+    assert from_query("layers=0")[1] == (
+        f"layers cannot be “0”: expected {PRESET}, or a whole number from 1 to 160 in steps of 1; {PRESET} was used.",
+    )
+
+
+def test_more_than_200_fields_are_refused_with_one_sentence():
+    assert from_query("&".join(f"a{i}=1" for i in range(300))) == (
+        Inputs(),
+        ("The link has more than 200 fields; none was used.",),
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not isinstance(FIELDS[name], Size)])
+def test_each_default_is_one_of_its_options_and_labels_are_distinct(name):
+    field = FIELDS[name]
+    assert field.default in field.options
+    assert len({field.label(option) for option in field.options}) == len(field.options)
+    assert getattr(Inputs(), name) == field.default
+
+
+@given(st.integers(1, 2**30))
+def test_a_short_number_means_what_it_says(number):
+    text = short(number)
+    factor = {"k": 2**10, "M": 2**20}.get(text[-1], 1)
+    assert abs(float(text.rstrip("kM")) * factor - number) <= number * 1e-5

@@ -1,0 +1,220 @@
+"""Pages: each shows what the calculators say, in every state a link or a visitor can bring it to."""
+
+import json
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from calculators.architecture import active_parameters, parameters, parameters_by_part, tensors
+from calculators.estimate import estimate, first_token_rows, largest_batch, longest_context, token_rows
+from calculators.latency import seconds
+from calculators.memory import weight_bytes
+from calculators.recommend import recommend
+from calculators.scaling import optimal_parameters
+from pages.ui import controls, explain
+from pages.ui.links import Inputs, from_query, to_query
+from pages.ui.shell import PAGES
+from presets.catalog import formats, models, scaling_laws, training_runs, what_if
+
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
+QUERIES = (
+    "",
+    "model=DeepSeek-V3+671B&weights=FP8+block+128&tp=8&device=NVIDIA+H200+SXM",
+    "model=MoE+175B+(32+experts,+top-2)&tp=4&pp=2&copies=2&cache=FP8&workload=Retrieval&batch=32&prompt=8k&output=1k",
+    "model=Gemma+2+27B&weights=Q4_K_M&device=NVIDIA+GeForce+RTX+4090&batch=1",
+    "model=Llama+3.2+1B&weights=Q4_K_M&device=Qualcomm+Snapdragon+8+Gen+3&batch=1",
+    "model=Llama+3.1+405B&tp=32&batch=1024&prompt=1M&output=32k",
+    "model=SmolLM2+135M&weights=FP32&batch=1&prompt=64&output=16",
+    "model=Llama+3.1+8B&layers=40&hidden=5120&ffn=17408",
+    "model=gpt-oss+120B&weights=MXFP4&experts=64&top_k=2&have=devices+I+rent&spend=5&score=70&goal=lowest+cost",
+    "device=Apple+M1+Max+(32-core+GPU)&model=Qwen3+30B-A3B&weights=Q4_K_M&batch=1&family=llama.cpp+formats",
+)
+HOSTILE = (
+    "batch=NaN&prompt=1e999&output=-5&tp=0&model=" + "x" * 10_000,
+    "batch=8&batch=16&v=99&zzz=1&layers=-3&hidden=63&heads=1e3",
+    "model=%3Cscript%3Ealert(1)%3C/script%3E&weights=%00&device=%F0%9F%99%82&cache=[x](javascript:alert(1))",
+    "layers=160&hidden=20480&heads=7&kv_heads=5&ffn=64",
+    "model=DeepSeek-V3+671B&layers=1&experts=4&top_k=64",
+)
+
+
+def app(query: str = "", page: str = "pages/overview.py") -> AppTest:
+    at = AppTest.from_file("../app.py", default_timeout=30)
+    for name, texts in parse_qs(query, keep_blank_values=True).items():
+        at.query_params[name] = texts if len(texts) > 1 else texts[0]
+    at.run()
+    if page != "pages/overview.py":
+        at.switch_page(page).run()
+    assert not at.exception, at.exception
+    return at
+
+
+def charts(at: AppTest) -> list[dict]:
+    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+
+
+def array(values) -> np.ndarray:
+    if isinstance(values, dict):  # plotly packs arrays of numbers
+        import base64
+
+        return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
+    return np.array(values, dtype=float)
+
+
+def scenario_of(query: str):
+    return controls.scenario(from_query(query)[0])
+
+
+@EVERY_PAGE
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_page_shows_the_calculators_figures(page, query):
+    at = app(query, page)
+    assert [warning.value for warning in at.warning] == []
+    if page == "pages/recommend.py":
+        inputs = from_query(query)[0]
+        found = recommend(controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family))
+        if found.pick is None:
+            assert "Nothing would do" in at.main.markdown[0].value
+            return
+        scenario, figures = found.pick.scenario, found.pick.estimate
+        assert scenario.model.name in at.main.markdown[0].value
+    else:
+        scenario = scenario_of(query)
+        figures = estimate(scenario)
+        assert ("does not fit" in at.main.markdown[0].value) is (not figures.fits)
+    shown = [metric.value for metric in at.metric]
+    assert shown == [
+        explain.show_count(parameters(scenario.model)),
+        explain.show_bytes(figures.used_bytes),
+        explain.show_seconds(figures.first_token_s),
+        explain.least(scenario) + explain.show_seconds(figures.token_s),
+        explain.show_usd(figures.usd_per_token * 1e6),
+    ]
+
+
+@EVERY_PAGE
+@pytest.mark.parametrize("query", HOSTILE)
+def test_a_hostile_link_gives_a_usable_page_and_names_its_problems(page, query):
+    at = app(query, page)
+    assert at.warning
+    assert len(at.metric) == 5 or page == "pages/recommend.py"
+    for warning in at.warning:
+        assert not set(warning.value) & set("<>`$[]")
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_share_link_opens_the_same_state(query):
+    at = app(query)
+    link = next(code.value for code in at.code if "v=1" in code.value)
+    shared = link.split("?", 1)[1]
+    assert shared == to_query(from_query(query)[0])
+    assert [m.value for m in app(shared).metric] == [m.value for m in at.metric]
+
+
+def test_the_ring_and_the_ledger_add_up_to_the_parameters():
+    at = app("model=DeepSeek-V3+671B", "pages/parameters.py")
+    model = models()["DeepSeek-V3 671B"]
+    ring = charts(at)[0]["data"][0]
+    assert array(ring["values"]).tolist() == list(parameters_by_part(model).values())
+    table = at.dataframe[0].value
+    numbers = [int(text.replace(",", "")) for text in table["Parameters"]]
+    assert sum(numbers[:-1]) == numbers[-1] == parameters(model) == 671_026_404_352
+    used = [int(text.replace(",", "")) for text in table["Used by a token"]]
+    assert sum(used[:-1]) == used[-1] == active_parameters(model)
+    assert len(numbers) == len(tensors(model)) + 1
+    assert "11,610,068,224" in at.info[0].value
+
+
+def test_the_memory_bar_adds_up_to_the_used_bytes_and_each_format_has_its_bar():
+    query = "model=Llama+3.1+70B&weights=FP8+per+tensor&tp=2"
+    at = app(query, "pages/memory.py")
+    figures = estimate(scenario_of(query))
+    bar, _, by_format = charts(at)
+    assert sum(array(trace["x"])[0] for trace in bar["data"]) * 2**30 == pytest.approx(figures.used_bytes)
+    assert set(by_format["data"][0]["y"]) == set(formats())
+    text = "\n".join(element.value for element in at.markdown)
+    assert f"**{largest_batch(scenario_of(query)):,}**" in text
+    assert f"**{longest_context(scenario_of(query)):,}** tokens" in text
+
+
+def test_a_scenario_that_does_not_fit_is_told_what_would():
+    at = app("model=Llama+3.1+70B", "pages/memory.py")
+    assert "does not fit" in at.main.markdown[0].value
+    changes = [element.value for element in at.markdown if "to spare" in element.value]
+    assert changes
+    assert any("devices" in change for change in changes)
+
+
+def test_the_latency_charts_show_the_sweep_and_the_bounds_of_the_rows():
+    at = app("", "pages/latency.py")
+    scenario = scenario_of("")
+    sweep, bounds, _ = charts(at)
+    fitting = next(trace for trace in sweep["data"] if trace["name"] == "Fits")
+    here = fitting["text"].index("64")
+    figures = estimate(scenario)
+    assert array(fitting["y"])[here] == pytest.approx(figures.tokens_per_s)
+    assert array(fitting["x"])[here] == pytest.approx(1 / figures.token_s)
+    assert sum(array(trace["x"])[1] for trace in bounds["data"]) == pytest.approx(100)
+    assert at.dataframe[0].value["Time"].iloc[-1] == explain.show_seconds(seconds(token_rows(scenario)))
+    assert at.dataframe[1].value["Time"].iloc[-1] == explain.show_seconds(seconds(first_token_rows(scenario)))
+
+
+def test_the_scaling_page_shows_the_published_runs_and_the_best_size():
+    at = app("compute=21", "pages/scaling.py")
+    best = optimal_parameters(scaling_laws()["Chinchilla refit (Besiroglu et al. 2024)"], 1e21)
+    assert any(explain.show_count(best) in element.value for element in at.markdown)
+    dots = charts(at)[1]["data"][0]
+    assert len(array(dots["x"])) == len(training_runs()["loss"]) == 245
+
+
+def test_moving_a_slider_changes_the_figures_and_the_link():
+    at = app()
+    before = [metric.value for metric in at.metric]
+    at.select_slider(key="batch").set_value(256).run()
+    assert [metric.value for metric in at.metric] != before
+    assert "batch=256" in next(code.value for code in at.code)
+
+
+def test_choosing_a_workload_fills_its_lengths_and_a_button_leads_back_to_them():
+    at = app()
+    at.selectbox(key="workload").set_value("Retrieval").run()
+    filled = [at.select_slider(key=key).value for key in ("batch", "prompt", "output")]
+    assert filled == [32, 8192, 1024]
+    at.select_slider(key="batch").set_value(1).run()
+    next(button for button in at.button if button.label == "Back to Retrieval").click().run()
+    assert at.select_slider(key="batch").value == 32
+    assert not any(button.label.startswith("Back") for button in at.button)
+
+
+def test_a_changed_model_is_named_so_on_every_page_and_leads_back():
+    at = app("", "pages/parameters.py")
+    at.slider(key="layers").set_value(40).run()
+    wanted = what_if("Llama 3.1 8B", layers=40)
+    for page in ("pages/parameters.py", "pages/memory.py"):
+        at.switch_page(page).run()
+        assert at.metric[0].value == explain.show_count(parameters(wanted))
+        assert "Llama 3.1 8B, changed" in at.main.markdown[0].value
+    next(button for button in at.button if button.label == "Back to the published sizes").click().run()
+    assert at.metric[0].value == "8.03B"
+
+
+def test_choosing_another_model_drops_the_changed_sizes():
+    at = app("layers=40")
+    at.selectbox(key="model").set_value("Llama 3.1 70B").run()
+    assert at.metric[0].value == explain.show_count(parameters(models()["Llama 3.1 70B"]))
+
+
+def test_an_unknown_figure_is_shown_as_unknown_never_as_a_number():
+    at = app("model=Llama+3.2+1B&weights=Q4_K_M&device=Qualcomm+Snapdragon+8+Gen+3&batch=1", "pages/latency.py")
+    assert [metric.value for metric in at.metric][2:] == [
+        "unknown", at.metric[3].value, "unknown",
+    ]  # fmt: skip
+    assert at.metric[3].value.startswith("at least ")
+
+
+def test_the_pages_figures_follow_from_bytes_not_from_labels():
+    scenario = scenario_of("weights=Q4_K_M")
+    assert weight_bytes(scenario.model, scenario.weight_format) == 4_912_898_048
+    assert Inputs().sizes == {}
