@@ -315,6 +315,14 @@ def parameters(model: Architecture) -> int:
     """Parameters stored, a count: the sum over the ledger of values x copies; tied tensors once.
 
     Definition: that of Hugging Face's `model.num_parameters()` after tying; no buffers, no MTP layers.
+
+    >>> attention = GroupedQueryAttention(heads=4, kv_heads=2, head_dim=8)
+    >>> block = Block(count=2, attention=attention, mlp=DenseMLP(intermediate=64))
+    >>> tiny = Architecture(name="tiny", hidden=32, vocabulary=100, max_context=128, blocks=(block,),
+    ...                     tied_embeddings=True, source="made up")
+    >>> layer = 2 * 32 * 32 + 2 * 16 * 32 + 3 * 64 * 32 + 2 * 32  # queries and output, keys and values, MLP, norms
+    >>> parameters(tiny) == 100 * 32 + 2 * layer + 32 == 21_792
+    True
     """
     return sum(row.values * row.copies for row in tensors(model))
 

@@ -95,7 +95,11 @@ def _products(model: Architecture, fmt: Format) -> tuple[_Products, ...]:
 
 
 def experts_read(experts: int, chosen: int, tokens: Quantity) -> Quantity:
-    """Experts whose weights a batch reads, a count: E (1 - (1 - k/E)^T) when T tokens choose k of E evenly."""
+    """Experts whose weights a batch reads, a count: E (1 - (1 - k/E)^T) when T tokens choose k of E evenly.
+
+    >>> experts_read(8, 2, tokens=1), experts_read(8, 2, tokens=4), round(experts_read(8, 2, tokens=64), 6)
+    (2.0, 5.46875, 8.0)
+    """
     return experts * (1 - (1 - chosen / experts) ** tokens)
 
 

@@ -33,6 +33,16 @@ def kv_cache_bytes(model: Architecture, fmt: Format, *, batch: Quantity, context
 
     The sum over layers of batch x tokens within reach x values cached a token, in the cache's format. `batch` and
     `context_tokens` broadcast against each other.
+
+    Llama 3.1 8B has 32 layers of 8 KV heads of 128, a key and a value each: 128 KiB a token in 16 bits.
+
+    >>> from calculators.architecture import Block, DenseMLP, GroupedQueryAttention
+    >>> attention = GroupedQueryAttention(heads=32, kv_heads=8, head_dim=128)
+    >>> block = Block(count=32, attention=attention, mlp=DenseMLP(intermediate=14_336))
+    >>> llama = Architecture(name="Llama 3.1 8B", hidden=4096, vocabulary=128_256, max_context=131_072,
+    ...                      blocks=(block,), tied_embeddings=False, source="its config.json")
+    >>> kv_cache_bytes(llama, Format(name="BF16", bits=16), batch=1, context_tokens=1) == 32 * 2 * 8 * 128 * 2
+    True
     """
     total: Quantity = 0
     for block in model.blocks:

@@ -146,7 +146,7 @@ def _known(figures: Quantity) -> NDArray[np.float64]:
 def _overruns(
     need: Need, budget: Budget, figures: Estimate, usd: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """How often each limit goes into its figure: above 1 it is broken, as it is by an unknown figure; 0 for no limit."""
+    """How often each limit goes into its figure: above 1 it is broken, as by an unknown figure; 0 for no limit."""
     limits = {
         "memory": (figures.used_bytes, figures.capacity_bytes),
         "first token": (figures.first_token_s, need.first_token_s),

@@ -46,6 +46,11 @@ def optimal_parameters(law: ScalingLaw, flops: Quantity) -> Quantity:
     """Parameters that reach the lowest loss for a budget: G (C/6)^(beta / (alpha + beta)).
 
     G = (alpha A / (beta B))^(1 / (alpha + beta)). Source: Hoffmann et al. 2022, arXiv:2203.15556, eq. 4.
+
+    >>> even = ScalingLaw(name="even", irreducible=0, parameter_scale=1, token_scale=1, parameter_exponent=0.5,
+    ...                   token_exponent=0.5, fitted_flops=(0, 1), source="made up")
+    >>> optimal_parameters(even, 6 * 100 * 100)  # alike in both, so as many tokens as parameters
+    100.0
     """
     balance, exponent = _balance(law)
     best: Quantity = balance * (flops / FLOPS_PER_PARAMETER_TOKEN) ** exponent

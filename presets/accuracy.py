@@ -77,10 +77,20 @@ def engine_named(measured_as: str, profiles: Mapping[str, Engine]) -> Engine:
     raise Skip(f"no profile of engine {measured_as!r} yet")
 
 
-def _number(row: Row, column: str) -> int:
+def _figure(row: Row, column: str) -> float:
     if not row.get(column):
         raise Skip(f"{column} is not stated")
-    return int(float(row[column]))
+    try:
+        figure = float(row[column])
+    except ValueError:
+        figure = np.nan
+    if not 0 <= figure < np.inf:
+        raise Skip(f"{column} is {row[column]!r}; a number of zero or more was expected")
+    return figure
+
+
+def _number(row: Row, column: str) -> int:
+    return int(_figure(row, column))
 
 
 def _known(row: Row, column: str, names: Mapping[str, object]) -> str:
@@ -96,7 +106,7 @@ def gpu_prediction(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -
         raise Skip(f"{quantity} is not predicted yet")
     engine = engine_named(row["engine"], profiles)
     card = accelerators()[_known(row, "accelerator", accelerators())]
-    measured = float(row["value"])
+    measured = _figure(row, "value")
     if quantity == "all_reduce_s":
         devices, message = _number(row, "devices"), _number(row, "batch")
         return {quantity: (measured, float(all_reduce_s(message, devices, card.link_bytes_per_s, engine)))}
@@ -138,6 +148,8 @@ def compare(
             if row.get("flags"):
                 raise Skip(f"flagged: {row['flags']}")
             for quantity, (measured, predicted) in kind(row, configs, profiles).items():
+                if not measured:
+                    raise Skip(f"the measured {quantity} is zero")
                 if not np.isfinite(predicted):
                     raise Skip("the prediction needs a figure that is unknown")
                 found.append(Comparison(row=row, quantity=quantity, measured=measured, predicted=predicted))
@@ -179,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown:
             parser.error(f"--by {unknown[0]}: no such column; columns are {', '.join(rows[0])}")
         found, skipped = compare(rows, config_reader(options.configs), engines())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         parser.error(f"{options.file}: {error}")
     report = groups(found, options.by)
     if options.json:

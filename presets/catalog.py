@@ -71,7 +71,7 @@ class WorkloadFacts:
 def _model(entry: Entry) -> ModelFacts:
     source, checked = entry.origin()
     config = dict(entry.get("config", dict))
-    for field in entry.get("null", list, []):
+    for field in entry.texts("null", []):
         config[field] = None
     note = entry.text("note", "")
     try:
@@ -186,7 +186,7 @@ def _formats(kind: str) -> Mapping[str, Format]:
         return layouts[block]
 
     def finer(entry: Entry) -> Finer:
-        rule = Finer(tensors=frozenset(entry.get("tensors", list)), layers=entry.text("layers"), format=layout(entry))
+        rule = Finer(tensors=frozenset(entry.texts("tensors")), layers=entry.text("layers"), format=layout(entry))
         if rule.layers not in LAYER_RULES:
             raise entry.error(f"layers {rule.layers!r} is not one of {', '.join(LAYER_RULES)}")
         entry.done()
@@ -194,19 +194,18 @@ def _formats(kind: str) -> Mapping[str, Format]:
 
     def read(entry: Entry) -> Format:
         source, _ = entry.origin()
-        leaves = frozenset(entry.get("leaves", list, []))
+        leaves = frozenset(entry.texts("leaves", []))
         if not leaves <= set(PARTS):
             raise entry.error(f"leaves {sorted(leaves - set(PARTS))} are no parts; parts are {', '.join(PARTS)}")
         arithmetic = entry.text("arithmetic", "bf16")
         if arithmetic not in ARITHMETIC:
             raise entry.error(f"arithmetic {arithmetic!r} is not one of {', '.join(ARITHMETIC)}")
-        rules = [Entry("formats.toml", f"{entry.name}, finer", rule) for rule in entry.get("finer", list, [])]
         return replace(
             layout(entry),
             name=entry.name,
             leaves=leaves,
             left_bytes=entry.get("left_bytes", int, 2),
-            finer=tuple(finer(rule) for rule in rules),
+            finer=tuple(finer(rule) for rule in entry.tables("finer")),
             arithmetic=arithmetic,
             source=source,
             note=entry.text("note", ""),
@@ -230,25 +229,36 @@ def cache_formats() -> Mapping[str, Format]:
 PCIE_DEVICES = 8  # cards that one machine's slots take; vendors state a number only where cards have links of their own
 
 
+def _allowance(entry: Entry) -> float:
+    entry.origin()
+    share, low, high = (float(entry.number(key)) for key in ("share", "low", "high"))
+    if not low <= share <= high <= 1:
+        raise entry.error(f"share is {share}; low <= share <= high <= 1 was expected")
+    return share
+
+
+@cache
+def _allowances() -> Mapping[str, float]:
+    """Share of its memory that a device of a kind shows, where its driver's figure is unknown."""
+    return load("accelerators.toml", _allowance, table("accelerators.toml")["allowance"])
+
+
 def _accelerator(entry: Entry) -> AcceleratorFacts:
     source, checked = entry.origin()
     kind = entry.text("kind")
-    allowance = table("accelerators.toml")["allowance"]
-    if kind not in allowance:
-        raise entry.error(f"kind {kind!r} is not one of {', '.join(allowance)}")
+    if kind not in _allowances():
+        raise entry.error(f"kind {kind!r} is not one of {', '.join(_allowances())}")
     vendor_bytes = entry.number("memory_bytes")
     driver_bytes = entry.number("driver_memory_bytes", None)
-    peaks = entry.get("peak_flops_per_s", dict, {})
-    unknown = set(peaks) - set(ARITHMETIC)
-    if unknown:
-        raise entry.error(f"peak_flops_per_s has {sorted(unknown)}; known are {', '.join(ARITHMETIC)}")
-    link, rent = entry.table("link", None), entry.table("rent", None)
+    peaks, link, rent = (entry.table(key, None) for key in ("peak_flops_per_s", "link", "rent"))
     link_name = link.text("name") if link else "unknown"
     accelerator = Accelerator(
         name=entry.name,
-        memory_bytes=vendor_bytes * allowance[kind]["share"] if driver_bytes is None else driver_bytes,
+        memory_bytes=vendor_bytes * _allowances()[kind] if driver_bytes is None else driver_bytes,
         bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
-        peak_flops_per_s=MappingProxyType({key: float(value) for key, value in peaks.items()}),
+        peak_flops_per_s=MappingProxyType(
+            {key: float(peaks.number(key)) for key in ARITHMETIC if key in peaks.values} if peaks else {}
+        ),
         link_bytes_per_s=link.number("bytes_per_s") if link else UNKNOWN,
         node_devices=max(entry.get("devices_per_node", int, 1), PCIE_DEVICES if link_name.startswith("PCIe") else 1),
         power_w=entry.number("power_w", UNKNOWN),
@@ -265,10 +275,10 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         list_price_usd=entry.number("list_price_usd", UNKNOWN),
         source=source,
         checked=checked,
-        disagreements=tuple(entry.get("disagreements", list, [])),
+        disagreements=tuple(entry.texts("disagreements", [])),
         note=entry.text("note", ""),
     )
-    for part in (link, rent):
+    for part in (peaks, link, rent):
         if part:
             part.done()
     return facts
@@ -310,7 +320,7 @@ def _engine(entry: Entry) -> Engine:
     return Engine(
         name=entry.name,
         source=source,
-        measured_as=tuple(entry.get("measured_as", list)),
+        measured_as=tuple(entry.texts("measured_as")),
         ranges=MappingProxyType(ranges),
         sources=MappingProxyType(sources),
         **values,
@@ -409,7 +419,7 @@ def _loss(entry: Entry) -> FormatLoss:
         values.append(part.get("value", (int, float)) if part else UNKNOWN)
         if part:
             low, high = (part.get(end, (int, float)) for end in ("low", "high"))
-            measured.append(f"{part.text('metric')} of {', '.join(part.get('models', list))}: {low} to {high} %")
+            measured.append(f"{part.text('metric')} of {', '.join(part.texts('models'))}: {low} to {high} %")
             sources.append(part.text("source"))
             part.get("rows", int)
             part.done()
@@ -452,7 +462,10 @@ def quality_kept() -> Mapping[tuple[str, str], float]:
 
 def _law(entry: Entry) -> ScalingLaw:
     source, _ = entry.origin()
-    fitted = entry.get("fitted_flops", dict)
+    fitted = entry.table("fitted_flops")
+    assert fitted is not None  # without a default, table() raises
+    low, high = fitted.number("low"), fitted.number("high")
+    fitted.done()
     for key in ("standard_error", "interval_95", "note"):
         entry.get(key, (dict, str), None)
     return ScalingLaw(
@@ -462,7 +475,7 @@ def _law(entry: Entry) -> ScalingLaw:
         token_scale=entry.number("B"),
         parameter_exponent=entry.number("alpha"),
         token_exponent=entry.number("beta"),
-        fitted_flops=(fitted["low"], fitted["high"]),
+        fitted_flops=(low, high),
         source=source,
     )
 

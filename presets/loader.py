@@ -13,6 +13,10 @@ from typing import Any, TypeVar
 
 HERE = Path(__file__).parent
 Record = TypeVar("Record")
+KINDS = {
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table",
+    date: "a date",
+}  # fmt: skip
 
 
 class PresetError(ValueError):
@@ -22,7 +26,10 @@ class PresetError(ValueError):
 @cache
 def table(file: str) -> Mapping[str, Any]:
     """A TOML file of this folder."""
-    return MappingProxyType(tomllib.loads((HERE / file).read_text(encoding="utf-8")))
+    try:
+        return MappingProxyType(tomllib.loads((HERE / file).read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise PresetError(f"presets/{file}: {error}") from error
 
 
 class Entry:
@@ -31,6 +38,8 @@ class Entry:
     def __init__(self, file: str, name: str, values: Mapping[str, Any]) -> None:
         self.where = f"presets/{file}: {name!r}"
         self.name = name
+        if not isinstance(values, Mapping):
+            raise self.error(f"is {values!r}; a table was expected")
         self.values = dict(values)
         self.asked: set[str] = set()
 
@@ -47,7 +56,8 @@ class Entry:
             return default
         value = self.values[key]
         if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-            raise self.error(f"{key} is {value!r}; a {kind} was expected")
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            raise self.error(f"{key} is {value!r}; {' or '.join(KINDS[each] for each in kinds)} was expected")
         return value
 
     def number(self, key: str, default: Any = ...) -> Any:
@@ -64,10 +74,24 @@ class Entry:
             raise self.error(f"{key} is empty")
         return value
 
+    def texts(self, key: str, default: Any = ...) -> list[str]:
+        """A list of texts."""
+        values = self.get(key, list, default)
+        if not all(isinstance(value, str) for value in values):
+            raise self.error(f"{key} is {values!r}; a list of texts was expected")
+        return list(values)
+
     def table(self, key: str, default: Any = ...) -> "Entry | None":
         """A table within the entry."""
         value = self.get(key, dict, default)
-        return None if value is None else Entry(self.where.removeprefix("presets/"), key, value)
+        return None if value is None else self._within(key, value)
+
+    def tables(self, key: str) -> "list[Entry]":
+        """A list of tables within the entry; empty where it is not given."""
+        return [self._within(key, value) for value in self.get(key, list, [])]
+
+    def _within(self, key: str, values: Mapping[str, Any]) -> "Entry":
+        return Entry(self.where.removeprefix("presets/"), key, values)
 
     def origin(self) -> tuple[str, date]:
         """Where the entry is from, and the day it was checked."""

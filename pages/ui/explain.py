@@ -104,7 +104,9 @@ def missing(scenario: Scenario) -> str:
         return f"no 16-bit peak rate of {card.name} is published"
     if not isfinite(card.link_bytes_per_s):
         return f"no link between several {card.name} is published"
-    return f"{plural(card.node_devices, 'device')} of {card.name} are joined directly, the network beyond is not modelled"
+    return (
+        f"{plural(card.node_devices, 'device')} of {card.name} are joined directly, the network beyond is not modelled"
+    )
 
 
 def verdict(scenario: Scenario, figures: Estimate, rescue: str | None) -> str:

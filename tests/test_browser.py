@@ -1,0 +1,109 @@
+"""In a real browser: pages opened cold, a slider that moves a chart, an address that carries the state."""
+
+import time
+
+import pytest
+
+from pages.ui.shell import PAGES
+from tests.browser import chromium, drawing, metrics, served, settle
+
+pytestmark = pytest.mark.browser
+PATHS = ["/", *(f"/{file.removeprefix('pages/').removesuffix('.py')}" for file in list(PAGES)[1:])]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address():
+    with served() as url:
+        yield url
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_opened_cold_by_its_address_stands_in_the_whole_dashboard(browser, path):
+    with served() as url:
+        page = browser.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{url}{path}?batch=128&model=Llama+3.1+70B&tp=4")
+        settle(page)
+        assert page.locator("[data-testid=stException]").count() == 0
+        assert page.get_by_role("dialog").count() == 0
+        assert page.locator("[data-testid=stSidebarNavLink]").all_inner_texts() == list(PAGES.values())
+        assert page.get_by_role("slider", name="Requests at once").get_attribute("aria-valuetext") == "128"
+        assert len(metrics(page)) == 5
+        assert path == "/recommend" or metrics(page)[0] == "70.6B"
+        assert page.url.split("?")[0] == f"{url}{path}"
+        assert errors == []
+        page.close()
+
+
+def test_a_moved_slider_changes_the_chart_and_the_address_opens_the_same_numbers_elsewhere(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}/memory")
+    settle(page)
+    before, figures = drawing(page), metrics(page)
+    page.get_by_role("slider", name="Requests at once").focus()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert drawing(page) != before
+    assert metrics(page) != figures
+    assert "batch=100" in page.url
+    elsewhere = browser.new_context().new_page()
+    elsewhere.goto(page.url)
+    settle(elsewhere)
+    assert metrics(elsewhere) == metrics(page)
+    assert drawing(elsewhere) == drawing(page)
+    page.close()
+    elsewhere.close()
+
+
+def test_a_what_if_model_goes_with_the_visitor_and_with_the_address(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}/parameters")
+    settle(page)
+    page.get_by_role("slider", name="Layers").focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    settle(page)
+    page.get_by_role("link", name="Latency").click()
+    settle(page)
+    assert "layers=40" in page.url
+    elsewhere = browser.new_context().new_page()
+    elsewhere.goto(page.url)
+    settle(elsewhere)
+    assert metrics(elsewhere) == metrics(page)
+    assert metrics(page)[0] == "9.78B"
+    page.close()
+    elsewhere.close()
+
+
+def test_a_script_in_a_link_does_not_run(browser, address):
+    page = browser.new_page()
+    ran = []
+    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    page.goto(
+        f"{address}/?model=<script>alert(1)</script>&<img src=x onerror=alert(2)>=1&weights=[x](javascript:alert(3))"
+    )
+    settle(page)
+    time.sleep(0.5)
+    assert ran == []
+    assert page.locator("[data-testid=stAlert]").count() >= 2
+    assert len(metrics(page)) == 5
+    page.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_fits_a_phone_without_scrolling_sideways(browser, address, path):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{address}{path}?model=DeepSeek-V3+671B&weights=NF4+double+quantization&tp=8")
+    settle(page)
+    over = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
+    )
+    assert over <= 2
+    page.close()
