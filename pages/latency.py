@@ -65,13 +65,14 @@ with right:
 
 st.subheader("Part by part", anchor=False)
 st.caption("On one device. “Shared” are projections that several heads use: they divide over fewer devices.")
-further, first = st.tabs(["Each further token", "First token"])
-with further:
-    st.dataframe(tables.work(answer), hide_index=True)
-with first:
-    st.dataframe(tables.work(prompt), hide_index=True)
+further, first = st.tabs(["Each further token", "First token"], key="latency_tabs", on_change="rerun")
+if further.open:
+    further.dataframe(tables.work(answer), hide_index=True)
+if first.open:
+    first.dataframe(tables.work(prompt), hide_index=True)
     if not np.isfinite(figures.first_token_s):
-        st.caption(f"Unknown: {explain.missing(scenario)}.")
-with st.expander("The engine's constants, their range and source"):
-    st.caption(scenario.engine.source)
-    st.dataframe(tables.constants(scenario.engine), hide_index=True)
+        first.caption(f"Unknown: {explain.missing(scenario)}.")
+constants = st.expander("The engine's constants, their range and source", key="constants", on_change="rerun")
+if constants.open:
+    constants.caption(scenario.engine.source)
+    constants.dataframe(tables.constants(scenario.engine), hide_index=True)

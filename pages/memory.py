@@ -76,5 +76,6 @@ if not figures.fits:
     for change in changes:
         spare = estimate(change.scenario).free_bytes
         st.markdown(f"- **{change.words}**, with {explain.show_bytes(spare)} to spare")
-with st.expander("The table behind the bar"):
-    st.dataframe(tables.components(memory_bytes(scenario), capacity), hide_index=True)
+table = st.expander("The table behind the bar", key="memory_table", on_change="rerun")
+if table.open:
+    table.dataframe(tables.components(memory_bytes(scenario), capacity), hide_index=True)

@@ -53,22 +53,22 @@ if found.pick is not None:
         ),
         "Cost against time per token of the best combination of each model",
     )
-would, rejected, same = st.tabs(["What would do, best first", "What was rejected, and why", "Other forms of the pick"])
-with would:
-    if found.ranked:
-        st.dataframe(tables.candidates(tables.best_by_model(found.ranked)), hide_index=True)
-    else:
-        st.info("Nothing would do. The next tab says which limit each option breaks.")
-with rejected:
-    if found.rejected:
-        st.caption("Each model and weight format that would not do, the nearest misses first.")
-        st.dataframe(tables.candidates(tables.best_by_form(found.rejected)), hide_index=True)
-    else:
-        st.info("Nothing was rejected: every option keeps to these limits.")
-with same:
-    if found.pick is not None:
-        forms = [item for item in found.ranked if item.scenario.model == found.pick.scenario.model]
-        st.dataframe(tables.candidates(forms[:40]), hide_index=True)
+tabs = ["What would do, best first", "What was rejected, and why", "Other forms of the pick"]
+would, rejected, same = st.tabs(tabs, key="recommend_tabs", on_change="rerun")
+if would.open and found.ranked:
+    would.dataframe(tables.candidates(tables.best_by_model(found.ranked)), hide_index=True)
+elif would.open:
+    would.info("Nothing would do. The next tab says which limit each option breaks.")
+if rejected.open and found.rejected:
+    rejected.caption("Each model and weight format that would not do, the nearest misses first.")
+    rejected.dataframe(tables.candidates(tables.best_by_form(found.rejected)), hide_index=True)
+elif rejected.open:
+    rejected.info("Nothing was rejected: every option keeps to these limits.")
+if same.open and found.pick is not None:
+    forms = [item for item in found.ranked if item.scenario.model == found.pick.scenario.model]
+    same.dataframe(tables.candidates(forms[:40]), hide_index=True)
+elif same.open:
+    same.info("There is no pick to show other forms of.")
 st.caption(
     f"{found.considered:,} combinations were tried. Scores: {tables.score_sources(found)}. A format's loss is taken off "
     "the score where it was measured; where not, the score is unknown, and it ranks behind the known ones."

@@ -94,10 +94,11 @@ st.caption(
 )
 named = {model.name: model for model in (*presets.values(), scenario.model)}
 st.dataframe(tables.compute_optimal(named, refit))
-with st.expander("The laws, their constants and sources"):
-    st.latex(r"L(N, D) = E + \frac{A}{N^\alpha} + \frac{B}{D^\beta}, \qquad C = 6\,N D")
-    st.dataframe(tables.laws(laws), hide_index=True)
-    st.caption(
+sources = st.expander("The laws, their constants and sources", key="laws", on_change="rerun")
+if sources.open:
+    sources.latex(r"L(N, D) = E + \frac{A}{N^\alpha} + \frac{B}{D^\beta}, \qquad C = 6\,N D")
+    sources.dataframe(tables.laws(laws), hide_index=True)
+    sources.caption(
         f"{len(runs['loss'])} runs of Hoffmann et al. 2022, read off figure 4 by Besiroglu et al. 2024. Beyond "
         f"{explain.power_of_ten(refit.fitted_flops[1])} FLOPs the laws extrapolate: lines are dotted there."
     )

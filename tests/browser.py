@@ -68,7 +68,7 @@ def metrics(page: Page) -> list[str]:
 
 # The outlines of the first chart: what it draws, without the names that plotly gives anew on each mount.
 DRAWING = """() => [...(document.querySelector('.js-plotly-plot')?.querySelectorAll('path') ?? [])]
-  .map(path => path.getAttribute('d')).join()"""
+  .map(path => path.getAttribute('d') + path.getAttribute('transform')).join()"""
 
 
 def drawing(page: Page) -> str:

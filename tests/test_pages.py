@@ -1,9 +1,11 @@
 """Pages: each shows what the calculators say, in every state a link or a visitor can bring it to."""
 
+import base64
 import json
 from urllib.parse import parse_qs
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -52,13 +54,14 @@ def app(query: str = "", page: str = "pages/overview.py") -> AppTest:
 
 
 def charts(at: AppTest) -> list[dict]:
-    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+    specs = [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+    for spec in specs:
+        go.Figure(spec)  # raises on what plotly does not know
+    return specs
 
 
 def array(values) -> np.ndarray:
     if isinstance(values, dict):  # plotly packs arrays of numbers
-        import base64
-
         return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
     return np.array(values, dtype=float)
 
@@ -84,6 +87,7 @@ def test_every_page_shows_the_calculators_figures(page, query):
         scenario = scenario_of(query)
         figures = estimate(scenario)
         assert ("does not fit" in at.main.markdown[0].value) is (not figures.fits)
+    charts(at)
     shown = [metric.value for metric in at.metric]
     assert shown == [
         explain.show_count(parameters(scenario.model)),
@@ -158,7 +162,9 @@ def test_the_latency_charts_show_the_sweep_and_the_bounds_of_the_rows():
     assert array(fitting["x"])[here] == pytest.approx(1 / figures.token_s)
     assert sum(array(trace["x"])[1] for trace in bounds["data"]) == pytest.approx(100)
     assert at.dataframe[0].value["Time"].iloc[-1] == explain.show_seconds(seconds(token_rows(scenario)))
-    assert at.dataframe[1].value["Time"].iloc[-1] == explain.show_seconds(seconds(first_token_rows(scenario)))
+    at.session_state.latency_tabs = "First token"
+    at.run()
+    assert at.dataframe[0].value["Time"].iloc[-1] == explain.show_seconds(seconds(first_token_rows(scenario)))
 
 
 def test_the_scaling_page_shows_the_published_runs_and_the_best_size():
@@ -218,3 +224,12 @@ def test_the_pages_figures_follow_from_bytes_not_from_labels():
     scenario = scenario_of("weights=Q4_K_M")
     assert weight_bytes(scenario.model, scenario.weight_format) == 4_912_898_048
     assert Inputs().sizes == {}
+
+
+def test_each_figure_of_the_strip_opens_to_its_working_with_a_source():
+    at = app("model=Mixtral+8x7B&tp=2")
+    for label in ("Parameters", "Memory of a device", "First token", "Each further token"):
+        at.session_state[f"working {label}"] = True
+        at.run()
+        assert any("Source" in element.value for element in at.markdown), label
+        at.session_state[f"working {label}"] = False

@@ -62,29 +62,33 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
     cells = (
         (
             "Parameters", explain.show_count(whole),
-            f"{explain.show_count(active)} used by a token", explain.parameters_working(model),
+            f"{explain.show_count(active)} used by a token", lambda: explain.parameters_working(model),
         ),
         (
             "Memory of a device", explain.show_bytes(figures.used_bytes),
             f"{'fits' if figures.fits else 'too much for'} {explain.show_bytes(figures.capacity_bytes)}",
-            explain.memory_working(scenario, figures),
+            lambda: explain.memory_working(scenario, figures),
         ),
         (
             "First token", explain.show_seconds(figures.first_token_s), "one request alone",
-            explain.first_token_working(scenario, figures),
+            lambda: explain.first_token_working(scenario, figures),
         ),
         (
             "Each further token", f"{least}{explain.show_seconds(figures.token_s)}",
-            f"{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each", explain.token_working(scenario, figures),
+            f"{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each", lambda: explain.token_working(scenario, figures),
         ),
         (
             "Cost, 1M tokens", explain.show_usd(figures.usd_per_token * 1e6),
-            f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all", explain.cost_working(scenario, figures),
+            f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all", lambda: explain.cost_working(scenario, figures),
         ),
     )  # fmt: skip
     grid = st.grid(5, min_column_width=150, gap="small")
     for label, value, below, working in cells:
         with grid.cell(), st.container(border=True, gap="xsmall"):
             st.metric(label, value, below, delta_color="off", delta_arrow="off")
-            with st.popover("Working", type="tertiary", help=f"How “{label}” is worked out, and from what source"):
-                st.markdown(explain.markdown(working))
+            opened = st.popover(
+                "Working", type="tertiary", key=f"working {label}", on_change="rerun",
+                help=f"How “{label}” is worked out, and from what source",
+            )  # fmt: skip
+            if opened.open:
+                opened.markdown(explain.markdown(working()))
