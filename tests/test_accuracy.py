@@ -118,10 +118,11 @@ def test_flagged_rows_and_rows_that_lack_an_input_are_left_out_with_the_reason(c
 def test_an_error_is_a_fraction_of_the_measured_with_its_sign(capsys, file):
     exact = report(capsys, file(ROW), *CONFIGS)["groups"][0]["bias"]
     predicted = float(ROW["value"]) * (1 + exact)
-    doubled = {**ROW, "value": str(2 * predicted)}
-    one = report(capsys, file(doubled), *CONFIGS)["groups"][0]
-    assert one["bias"] == pytest.approx(-0.5)
-    assert one["median_abs_error"] == one["p90_abs_error"] == pytest.approx(0.5)
+    measured = [{**ROW, "value": str(share * predicted)} for share in (0.5, 1, 2, 4)]
+    four = report(capsys, file(*measured), *CONFIGS)["groups"][0]  # errors of 1, 0, -0.5 and -0.75
+    assert four["median_abs_error"] == pytest.approx(0.625)
+    assert four["p90_abs_error"] == pytest.approx(0.75 + 0.7 * 0.25)
+    assert four["bias"] == pytest.approx(-0.0625)
 
 
 def test_the_first_folder_with_a_config_wins_and_then_the_presets(capsys, file, tmp_path):

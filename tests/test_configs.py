@@ -68,6 +68,11 @@ def test_layers_slide_where_they_do_in_transformers(name, changes, expected):
     assert windows(architecture(name, **changes)) == expected
 
 
+def test_where_layers_alternate_the_first_one_slides():
+    for name in ("gemma-2-9b", "gpt-oss-20b"):
+        assert architecture(name, layer_types=...).blocks[0].attention.window
+
+
 NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size")
 
 

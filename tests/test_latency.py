@@ -191,6 +191,19 @@ def test_a_device_without_a_type_falls_back_to_its_16_bit_peak():
     assert H100.peak("fp8") == H100.peak_flops_per_s["fp8"] > H100.peak("bf16")
 
 
+def test_attention_works_on_whole_heads_and_latent_attention_decodes_in_the_latent():
+    llama, latent = LLAMA.blocks[0].attention, V3.blocks[0].attention
+    assert llama.flops_per_pair(decode=False) == llama.flops_per_pair(decode=True) == 4 * 32 * 128
+    assert latent.flops_per_pair(decode=False) == 2 * 128 * (128 + 64 + 128)  # scores, then values
+    assert latent.flops_per_pair(decode=True) == 2 * 128 * ((512 + 64) + 512)
+
+
+def test_what_a_format_leaves_is_multiplied_in_16_bits():
+    rows = {row.part: row for row in prefill(fmt=formats()["FP8 per tensor"])}
+    for part, kind in (("lm_head", "bf16"), ("mlp", "fp8")):
+        assert rows[part].arithmetic_s == pytest.approx(rows[part].flops / (ENGINE.arithmetic * H100.peak(kind)))
+
+
 def test_the_head_runs_for_the_last_prompt_token_alone():
     for rows in (prefill(prompt=1000), prefill(prompt=1)):
         (head,) = (row for row in rows if row.part == "lm_head")

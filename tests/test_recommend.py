@@ -36,12 +36,12 @@ CARDS = chosen(accelerators(), H100, RTX, "Qualcomm Snapdragon 8 Elite") | {
     "unpriced": replace(accelerators()[H200], name="unpriced", usd_per_hour=UNKNOWN)
 }
 CATALOG = Catalog(
-    models=chosen(models(), "Llama 3.1 8B", "Llama 3.1 70B", "Mixtral 8x7B", "SmolLM2 360M"),
+    models=chosen(models(), "Llama 3.1 8B", "Llama 3.1 70B", "Mixtral 8x7B", "Qwen2.5 7B"),
     weight_formats=chosen(formats(), "BF16", "FP8 per tensor", "Q4_K_M"),
     cache_formats=chosen(cache_formats(), "BF16", "INT4"),
     accelerators=CARDS,
     engine=ENGINE,
-    quality={"Llama 3.1 8B": 66.7, "Llama 3.1 70B": 79.3, "SmolLM2 360M": 34.0},
+    quality={"Llama 3.1 8B": 66.7, "Llama 3.1 70B": 79.3, "Qwen2.5 7B": 74.2},
     kept={
         (model, fmt): share
         for model in models()
@@ -66,7 +66,9 @@ def all_that_would_do(need, budget):
         budget.devices.items(), WIDTHS, COPIES,
     ):  # fmt: skip
         card = CARDS[name]
-        if width * copies > owned or width > card.node_devices or not divides(model, width):
+        if width * copies > owned or width > card.node_devices:
+            continue
+        if any(block.attention.heads % width for block in model.blocks):
             continue
         deployment = Deployment(accelerator=card, tensor_parallel=width, replicas=copies)
         found = estimate(
@@ -164,6 +166,11 @@ def test_what_is_considered_is_every_combination_within_what_is_owned():
                   for name in OWNED}  # fmt: skip
     assert recommend(NEEDS[0], BUDGETS[0], CATALOG).considered == 4 * 3 * 2 * sum(placements.values())
     assert recommend(NEEDS[0], Budget(devices={}), CATALOG).considered == 0
+
+
+def test_devices_share_whole_heads():
+    seven = models()["Qwen2.5 7B"]  # 28 heads
+    assert [divides(seven, width) for width in (1, 2, 4, 7, 8)] == [True, True, True, True, False]
 
 
 def test_an_unknown_goal_is_refused():
