@@ -63,12 +63,11 @@ with right:
         "Roofline of the device with the parts of both passes",
     )
 
-st.subheader("Part by part", anchor=False)
-st.caption("On one device. “Shared” are projections that several heads use: they divide over fewer devices.")
-further, first = st.tabs(["Each further token", "First token"], key="latency_tabs", on_change="rerun")
-if further.open:
+parts = st.expander("Part by part: what each multiplies, reads and waits for", key="parts", on_change="rerun")
+if parts.open:
+    parts.caption("On one device. “Shared” are projections that several heads use: they divide over fewer devices.")
+    further, first = parts.tabs(["Each further token", "First token"])
     further.dataframe(tables.work(answer), hide_index=True)
-if first.open:
     first.dataframe(tables.work(prompt), hide_index=True)
     if not np.isfinite(figures.first_token_s):
         first.caption(f"Unknown: {explain.missing(scenario)}.")

@@ -41,33 +41,39 @@ if model.mtp:
         "layers of the checkpoint. They are not part of the main model and not counted above."
     )
 
-ledger, dense, convolution, attention = st.tabs(["The ledger", "A dense layer", "A convolution", "An attention block"])
-with ledger:
-    st.caption("Every weight tensor of the model. The last row is the sum of the others, to the last parameter.")
-    st.dataframe(tables.ledger(scenario), hide_index=True, height=420)
-with dense:
-    inputs = st.number_input("Inputs", 1, 1_000_000, 4096, key="dense_inputs")
-    outputs = st.number_input("Outputs", 1, 1_000_000, 14_336, key="dense_outputs")
-    count = dense_parameters(inputs, outputs)
-    st.markdown(f"inputs × outputs + outputs = {inputs:,} × {outputs:,} + {outputs:,} = **{count:,}** parameters")
-with convolution:
-    kernel = st.number_input("Kernel width", 1, 100, 3, key="conv_kernel")
-    channels = st.number_input("Input channels", 1, 100_000, 64, key="conv_inputs")
-    filters = st.number_input("Output channels", 1, 100_000, 128, key="conv_outputs")
-    count = convolution_parameters(kernel, channels, filters)
-    st.markdown(
-        f"kernel² × inputs × outputs + outputs = {kernel}² × {channels:,} × {filters:,} + {filters:,} "
-        f"= **{count:,}** parameters"
-    )
-with attention:
-    hidden = st.number_input("Hidden size", 1, 100_000, 4096, key="attention_hidden")
-    heads = st.number_input("Query heads", 1, 1000, 32, key="attention_heads")
-    kv_heads = st.number_input("KV heads", 1, 1000, 8, key="attention_kv_heads")
-    width = st.number_input("Width of a head", 1, 1000, 128, key="attention_width")
-    count = attention_parameters(hidden, heads, kv_heads, width)
-    st.markdown(
-        "2 × hidden × query heads × width + 2 × hidden × KV heads × width = "
-        f"2 × {hidden:,} × {heads} × {width} + 2 × {hidden:,} × {kv_heads} × {width} = **{count:,}** parameters"
-    )
-    if heads % kv_heads:
-        st.warning(f"{heads} query heads cannot share {kv_heads} KV heads evenly: choose a divisor of {heads}.")
+ledger = st.expander(
+    f"The ledger: every tensor, together {parameters(model):,} parameters", key="ledger", on_change="rerun"
+)
+if ledger.open:
+    ledger.caption("Every weight tensor of the model. The last row is the sum of the others, to the last parameter.")
+    ledger.dataframe(tables.ledger(scenario), hide_index=True, height=420)
+
+formulas = st.expander("By hand: a dense layer, a convolution, an attention block", key="formulas", on_change="rerun")
+if formulas.open:
+    dense, convolution, attention = formulas.tabs(["A dense layer", "A convolution", "An attention block"])
+    with dense:
+        inputs = st.number_input("Inputs", 1, 1_000_000, 4096, key="dense_inputs")
+        outputs = st.number_input("Outputs", 1, 1_000_000, 14_336, key="dense_outputs")
+        count = dense_parameters(inputs, outputs)
+        st.markdown(f"inputs × outputs + outputs = {inputs:,} × {outputs:,} + {outputs:,} = **{count:,}** parameters")
+    with convolution:
+        kernel = st.number_input("Kernel width", 1, 100, 3, key="conv_kernel")
+        channels = st.number_input("Input channels", 1, 100_000, 64, key="conv_inputs")
+        filters = st.number_input("Output channels", 1, 100_000, 128, key="conv_outputs")
+        count = convolution_parameters(kernel, channels, filters)
+        st.markdown(
+            f"kernel² × inputs × outputs + outputs = {kernel}² × {channels:,} × {filters:,} + {filters:,} "
+            f"= **{count:,}** parameters"
+        )
+    with attention:
+        hidden = st.number_input("Hidden size", 1, 100_000, 4096, key="attention_hidden")
+        heads = st.number_input("Query heads", 1, 1000, 32, key="attention_heads")
+        kv_heads = st.number_input("KV heads", 1, 1000, 8, key="attention_kv_heads")
+        width = st.number_input("Width of a head", 1, 1000, 128, key="attention_width")
+        count = attention_parameters(hidden, heads, kv_heads, width)
+        st.markdown(
+            "2 × hidden × query heads × width + 2 × hidden × KV heads × width = "
+            f"2 × {hidden:,} × {heads} × {width} + 2 × {hidden:,} × {kv_heads} × {width} = **{count:,}** parameters"
+        )
+        if heads % kv_heads:
+            st.warning(f"{heads} query heads cannot share {kv_heads} KV heads evenly: choose a divisor of {heads}.")

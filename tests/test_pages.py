@@ -122,7 +122,8 @@ def test_the_ring_and_the_ledger_add_up_to_the_parameters():
     model = models()["DeepSeek-V3 671B"]
     ring = charts(at)[0]["data"][0]
     assert array(ring["values"]).tolist() == list(parameters_by_part(model).values())
-    table = at.dataframe[0].value
+    at.session_state.ledger = True
+    table = at.run().dataframe[0].value
     numbers = [int(text.replace(",", "")) for text in table["Parameters"]]
     assert sum(numbers[:-1]) == numbers[-1] == parameters(model) == 671_026_404_352
     used = [int(text.replace(",", "")) for text in table["Used by a token"]]
@@ -161,10 +162,10 @@ def test_the_latency_charts_show_the_sweep_and_the_bounds_of_the_rows():
     assert array(fitting["y"])[here] == pytest.approx(figures.tokens_per_s)
     assert array(fitting["x"])[here] == pytest.approx(1 / figures.token_s)
     assert sum(array(trace["x"])[1] for trace in bounds["data"]) == pytest.approx(100)
-    assert at.dataframe[0].value["Time"].iloc[-1] == explain.show_seconds(seconds(token_rows(scenario)))
-    at.session_state.latency_tabs = "First token"
-    at.run()
-    assert at.dataframe[0].value["Time"].iloc[-1] == explain.show_seconds(seconds(first_token_rows(scenario)))
+    at.session_state.parts = True
+    answer, prompt = (frame.value["Time"] for frame in at.run().dataframe)
+    assert answer.iloc[-1] == explain.show_seconds(seconds(token_rows(scenario)))
+    assert prompt.iloc[-1] == explain.show_seconds(seconds(first_token_rows(scenario)))
 
 
 def test_the_scaling_page_shows_the_published_runs_and_the_best_size():
@@ -228,8 +229,20 @@ def test_the_pages_figures_follow_from_bytes_not_from_labels():
 
 def test_each_figure_of_the_strip_opens_to_its_working_with_a_source():
     at = app("model=Mixtral+8x7B&tp=2")
-    for label in ("Parameters", "Memory of a device", "First token", "Each further token"):
-        at.session_state[f"working {label}"] = True
-        at.run()
-        assert any("Source" in element.value for element in at.markdown), label
-        at.session_state[f"working {label}"] = False
+    at.session_state.working = True
+    at.run()
+    workings = [tab.markdown[0].value for tab in at.tabs]
+    assert len(workings) == len(at.metric) == 5
+    assert all("Source" in text for text in workings)
+    assert f"{parameters(models()['Mixtral 8x7B']):,}" in workings[0]
+
+
+def test_the_formulas_by_hand_are_filled_in():
+    at = app("", "pages/parameters.py")
+    at.session_state.formulas = True
+    at.run()
+    at.number_input(key="dense_inputs").set_value(10).run()
+    text = "\n".join(element.value for element in at.markdown)
+    assert "10 × 14,336 + 14,336 = **157,696**" in text
+    assert "**73,856**" in text
+    assert "**41,943,040**" in text

@@ -6,6 +6,7 @@ from calculators.architecture import Architecture, active_parameters, parameters
 from calculators.estimate import Estimate, Scenario, batch_per_replica, weights_of
 from calculators.memory import kv_cache_bytes, weight_bytes
 from calculators.recommend import Need, Recommendation
+from presets.catalog import accelerator_facts
 
 GIB = 2**30
 UNKNOWN = "unknown"
@@ -201,13 +202,16 @@ def token_working(scenario: Scenario, figures: Estimate) -> str:
 def cost_working(scenario: Scenario, figures: Estimate) -> str:
     """How the cost per million tokens adds up."""
     card = scenario.deployment.accelerator
+    facts = accelerator_facts().get(card.name)
+    rent = facts.rent if facts else UNKNOWN
     energy = figures.joules_per_token * 1e6 / 3.6e6
     return (
         f"{plural(scenario.deployment.devices, 'device')} × {show_usd(card.usd_per_hour)} an hour ÷ "
         f"{show_rate(figures.tokens_per_s * 3600, 'tokens an hour')} × 1,000,000 = "
         f"**{show_usd(figures.usd_per_token * 1e6)}** per million output tokens, at full load.\n\n"
         f"Energy: {show_rate(card.power_w, 'W')} a device at most, so at most "
-        f"**{show_rate(energy, 'kWh')}** per million tokens."
+        f"**{show_rate(energy, 'kWh')}** per million tokens.\n\n"
+        f"Source of the price: {rent}; of the power: {facts.source if facts else UNKNOWN}"
     )
 
 

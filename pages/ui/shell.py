@@ -55,40 +55,39 @@ def head(title: str) -> tuple[Scenario, Estimate]:
 
 
 def strip(scenario: Scenario, figures: Estimate) -> None:
-    """The five figures, each opening to its working."""
+    """The five figures, and an expander that opens each to its working."""
     model = scenario.model
-    whole, active = parameters(model), active_parameters(model)
-    least = explain.least(scenario)
-    cells = (
-        (
-            "Parameters", explain.show_count(whole),
-            f"{explain.show_count(active)} used by a token", lambda: explain.parameters_working(model),
+    fits = "fits" if figures.fits else "too much for"
+    cells = {
+        "Parameters": (
+            explain.show_count(parameters(model)),
+            f"{explain.show_count(active_parameters(model))} used by a token",
         ),
-        (
-            "Memory of a device", explain.show_bytes(figures.used_bytes),
-            f"{'fits' if figures.fits else 'too much for'} {explain.show_bytes(figures.capacity_bytes)}",
-            lambda: explain.memory_working(scenario, figures),
+        "Memory of a device": (
+            explain.show_bytes(figures.used_bytes),
+            f"{fits} {explain.show_bytes(figures.capacity_bytes)}",
         ),
-        (
-            "First token", explain.show_seconds(figures.first_token_s), "one request alone",
-            lambda: explain.first_token_working(scenario, figures),
+        "First token": (explain.show_seconds(figures.first_token_s), "one request alone"),
+        "Each further token": (
+            explain.least(scenario) + explain.show_seconds(figures.token_s),
+            f"{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
         ),
-        (
-            "Each further token", f"{least}{explain.show_seconds(figures.token_s)}",
-            f"{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each", lambda: explain.token_working(scenario, figures),
+        "Cost, 1M tokens": (
+            explain.show_usd(figures.usd_per_token * 1e6),
+            f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all",
         ),
-        (
-            "Cost, 1M tokens", explain.show_usd(figures.usd_per_token * 1e6),
-            f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all", lambda: explain.cost_working(scenario, figures),
-        ),
-    )  # fmt: skip
+    }
     grid = st.grid(5, min_column_width=150, gap="small")
-    for label, value, below, working in cells:
-        with grid.cell(), st.container(border=True, gap="xsmall"):
-            st.metric(label, value, below, delta_color="off", delta_arrow="off")
-            opened = st.popover(
-                "Working", type="tertiary", key=f"working {label}", on_change="rerun",
-                help=f"How “{label}” is worked out, and from what source",
-            )  # fmt: skip
-            if opened.open:
-                opened.markdown(explain.markdown(working()))
+    for label, (value, below) in cells.items():
+        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+    opened = st.expander("How these five are worked out", key="working", on_change="rerun", type="compact")
+    if opened.open:
+        workings = (
+            explain.parameters_working(model),
+            explain.memory_working(scenario, figures),
+            explain.first_token_working(scenario, figures),
+            explain.token_working(scenario, figures),
+            explain.cost_working(scenario, figures),
+        )
+        for tab, text in zip(opened.tabs(list(cells)), workings, strict=True):
+            tab.markdown(explain.markdown(text))

@@ -1,0 +1,101 @@
+"""The charts of each page for one slider's value, without the page around them."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from calculators.architecture import active_parameters, parameters, parameters_by_part
+from calculators.estimate import estimate, first_token_rows, token_rows, with_workload
+from calculators.latency import shares_by_bound
+from calculators.recommend import recommend
+from calculators.scaling import affordable_tokens, loss, optimal_parameters, optimal_tokens
+from pages.ui import charts, controls, explain, tables
+from pages.ui.explain import GIB
+from pages.ui.links import BATCHES, EXPONENTS, Inputs
+from presets.catalog import formats, scaling_laws, training_runs, what_if
+
+
+def latency(batch: int) -> list[go.Figure]:
+    scenario = controls.scenario(Inputs(batch=batch))
+    sweep = estimate(with_workload(scenario, batch=np.array(BATCHES)))
+    passes = {"First token": first_token_rows(scenario), "A further token": token_rows(scenario)}
+    card = scenario.deployment.accelerator
+    return [
+        charts.throughput(
+            "a", BATCHES, 1 / sweep.token_s, sweep.tokens_per_s, sweep.fits, BATCHES.index(batch)
+        ),
+        charts.stacked(
+            "b", "Share of the time, %", {name: shares_by_bound(rows) for name, rows in passes.items()}, scale=0.01,
+            names=charts.BOUND_NAMES, height=280,
+        ),
+        charts.roofline(
+            "c", float(card.peak("bf16")), float(card.bandwidth_bytes_per_s),
+            tables.roofline_points({"prompt": passes["First token"], "answer": passes["A further token"]}),
+        ),
+    ]  # fmt: skip
+
+
+def memory(batch: int) -> list[go.Figure]:
+    scenario = controls.scenario(Inputs(batch=batch))
+    figures = estimate(scenario)
+    tokens = np.array([2**i for i in range(8, 21)])
+    lines = {
+        explain.plural(count, "request"): estimate(
+            with_workload(scenario, batch=count, prompt_tokens=tokens - 128, output_tokens=128)
+        ).used_bytes
+        for count in sorted({1, 8, 64, batch})
+    }
+    return [
+        charts.stacked("a", "GiB", {"A device": figures.memory_bytes}, scale=GIB, limit=figures.capacity_bytes),
+        charts.memory_lines(
+            "b", tokens, lines, figures.capacity_bytes, (scenario.workload.context_tokens, figures.used_bytes)
+        ),
+        charts.stacked(
+            "c", "GiB", tables.by_format(scenario, formats()), scale=GIB, limit=figures.capacity_bytes, height=540
+        ),
+    ]
+
+
+def sizes(layers: int) -> list[go.Figure]:
+    model = what_if("Llama 3.1 8B", layers=layers)
+    row = {"Stored": parameters(model), "Used by a token": active_parameters(model)}
+    return [
+        charts.parameters_pie("a", parameters_by_part(model)),
+        charts.bars("b", "Parameters, billions", {"A model": row}, unit=1e9),
+    ]
+
+
+def scaling(exponent: float) -> list[go.Figure]:
+    flops, laws, runs = 10**exponent, scaling_laws(), training_runs()
+    law = list(laws.values())[-1]
+    best = optimal_parameters(law, flops)
+    around, budgets = np.geomspace(best / 100, best * 100, 120), np.geomspace(1e18, 1e27, 120)
+    seen = [f"{value:.2f}" for value in runs["loss"]]
+    inside = np.full(120, True)
+    mark = {"best": (best, float(loss(law, best, optimal_tokens(law, flops))))}
+    by_size = {name: (around, loss(a, around, affordable_tokens(flops, around)), inside) for name, a in laws.items()}
+    by_budget = {
+        name: (budgets, loss(a, optimal_parameters(a, budgets), optimal_tokens(a, budgets)), inside)
+        for name, a in laws.items()
+    }
+    return [
+        charts.losses("a", "Parameters", by_size, (runs["parameters"], runs["loss"], seen), mark, (1.5, 4)),
+        charts.losses("b", "FLOPs", by_budget, (runs["flops"], runs["loss"], seen), mark, (1.5, 4)),
+    ]
+
+
+def recommendation(batch: int) -> list[go.Figure]:
+    inputs = Inputs(batch=batch)
+    found = recommend(controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family))
+    assert found.pick is not None
+    best = tables.best_by_model(found.ranked)
+    return [charts.candidates("a", "Cost, $ per million tokens", tables.points(best, found.pick, priced=True))]
+
+
+# By page: the charts, the slider that moves them, its values and where it stands.
+CHARTS = {
+    "latency": (latency, "Requests at once", BATCHES, 64),
+    "memory": (memory, "Requests at once", BATCHES, 64),
+    "parameters": (sizes, "Layers", tuple(range(1, 161)), 32),
+    "scaling": (scaling, "Training budget, FLOPs as a power of ten", EXPONENTS, 21.0),
+    "recommend": (recommendation, "Requests at once", BATCHES, 64),
+}
