@@ -8,46 +8,55 @@ from pages.ui import charts, controls, explain, shell, tables
 
 shell.guard()
 
-scenario, figures = shell.head("Parameters")
-model = scenario.model
-parts = parameters_by_part(model)
-biggest = max(parts, key=parts.__getitem__)
 
-ring, sizes = st.columns([3, 2], gap="large")
-with ring:
+@st.fragment
+def model_page() -> None:
+    """All that the sizes of the model change: a moved slider runs this alone, not the sidebar."""
+    scenario, _ = shell.head("Parameters")
+    model = scenario.model
+    parts = parameters_by_part(model)
+    biggest = max(parts, key=parts.__getitem__)
+
+    ring, sizes = st.columns([3, 2], gap="large")
+    with ring:
+        charts.show(
+            charts.parameters_pie(
+                f"{parts[biggest] / parameters(model):.0%} of {model.name} is {explain.NAMES[biggest]}", parts
+            ),
+            "Ring of the model's parameters by component",
+        )
+    with sizes:
+        st.subheader("What if", anchor=False)
+        st.caption("Change a size and every page follows. The width of a head stays.")
+        controls.size_sliders()
+        controls.way_back()
+
     charts.show(
-        charts.parameters_pie(
-            f"{parts[biggest] / parameters(model):.0%} of {model.name} is {explain.NAMES[biggest]}", parts
+        charts.bars(
+            f"A token uses {active_parameters(model) / parameters(model):.0%} of the parameters",
+            "Parameters, billions",
+            {model.name: {"Stored": parameters(model), "Used by a token": active_parameters(model)}},
+            unit=1e9,
         ),
-        "Ring of the model's parameters by component",
+        "Bars of stored and active parameters",
     )
-with sizes:
-    st.subheader("What if", anchor=False)
-    st.caption("Change a size and every page follows. The width of a head stays.")
-    controls.size_sliders()
+    if model.mtp:
+        st.info(
+            f"{explain.show_count(mtp_parameters(model))} more ({mtp_parameters(model):,}) stand in the checkpoint's "
+            "multi-token-prediction layers. They are not part of the main model and not counted above."
+        )
 
-charts.show(
-    charts.bars(
-        f"A token uses {active_parameters(model) / parameters(model):.0%} of the parameters",
-        "Parameters, billions",
-        {model.name: {"Stored": parameters(model), "Used by a token": active_parameters(model)}},
-        unit=1e9,
-    ),
-    "Bars of stored and active parameters",
-)
-if model.mtp:
-    st.info(
-        f"{explain.show_count(mtp_parameters(model))} more ({mtp_parameters(model):,}) stand in multi-token-prediction "
-        "layers of the checkpoint. They are not part of the main model and not counted above."
+    ledger = st.expander(
+        f"The ledger: every tensor, together {parameters(model):,} parameters", key="ledger", on_change="rerun"
     )
+    if ledger.open:
+        ledger.caption(
+            "Every weight tensor of the model. The last row is the sum of the others, to the last parameter."
+        )
+        ledger.dataframe(tables.ledger(scenario), hide_index=True, height=420)
 
-ledger = st.expander(
-    f"The ledger: every tensor, together {parameters(model):,} parameters", key="ledger", on_change="rerun"
-)
-if ledger.open:
-    ledger.caption("Every weight tensor of the model. The last row is the sum of the others, to the last parameter.")
-    ledger.dataframe(tables.ledger(scenario), hide_index=True, height=420)
 
+model_page()
 formulas = st.expander("By hand: a dense layer, a convolution, an attention block", key="formulas", on_change="rerun")
 if formulas.open:
     dense, convolution, attention = formulas.tabs(["A dense layer", "A convolution", "An attention block"])

@@ -70,6 +70,6 @@ if same.open and found.pick is not None:
 elif same.open:
     same.info("There is no pick to show other forms of.")
 st.caption(
-    f"{found.considered:,} combinations were tried. Scores: {tables.score_sources(found)}. A format's loss is taken off "
-    "the score where it was measured; where not, the score is unknown, and it ranks behind the known ones."
+    f"{found.considered:,} combinations were tried. Scores: {tables.score_sources(found)}. A format's loss is taken "
+    "off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones."
 )

@@ -101,6 +101,14 @@ def size_sliders() -> None:
         size(name, labels[name], own)
 
 
+def way_back() -> None:
+    """What was changed in the model, and a button that gives its published sizes back."""
+    chosen = inputs()
+    if chosen.sizes:
+        st.caption(f"{chosen.model}, changed: " + ", ".join(f"{k} {v:,}" for k, v in chosen.sizes.items()))
+        st.button("Back to the published sizes", on_click=reset_sizes, width="stretch")
+
+
 def model(chosen: Inputs) -> tuple[Architecture, str]:
     """The model, with the visitor's sizes where they make one; and what is wrong with them."""
     if not chosen.sizes:
@@ -139,13 +147,10 @@ def sidebar(*, sizes: bool) -> None:
         choice(
             "weights", "Weights", help="How each weight is stored. Fewer bits: smaller and faster, some quality lost."
         )
-        chosen = inputs()
-        if chosen.sizes:
-            st.caption(f"{chosen.model}, changed: " + ", ".join(f"{k} {v:,}" for k, v in chosen.sizes.items()))
-            st.button("Back to the published sizes", on_click=reset_sizes, width="stretch")
-            if sizes:
-                with st.expander("Changed sizes"):
-                    size_sliders()
+        if sizes and inputs().sizes:
+            way_back()
+            with st.expander("Changed sizes"):
+                size_sliders()
         st.subheader("Hardware")
         choice("device", "Device", help="What one device holds, reads and computes, from its data sheet.")
         steps("tp", "Devices that share the model", help="Tensor parallel: each layer is cut over this many devices.")
@@ -166,10 +171,11 @@ def sidebar(*, sizes: bool) -> None:
 
 def share() -> None:
     """The complete link: every input, also those at their default."""
-    with st.popover("Share", width="stretch", icon=":material/link:"):
-        st.write("A link that opens exactly this, also when defaults change:")
+    shared = st.popover("Share", width="stretch", icon=":material/link:", key="share", on_change="rerun")
+    if shared.open:
+        shared.write("A link that opens exactly this, also when defaults change:")
         base = (st.context.url or "").split("?")[0]
-        st.code(f"{base}?{to_query(inputs())}", language=None, wrap_lines=True)
+        shared.code(f"{base}?{to_query(inputs())}", language=None, wrap_lines=True)
 
 
 def problems() -> None:

@@ -186,7 +186,8 @@ def laws(named: Mapping[str, ScalingLaw]) -> pd.DataFrame:
         [
             {
                 "Law": name, "E": f"{law.irreducible:.4g}", "A": f"{law.parameter_scale:.5g}",
-                "B": f"{law.token_scale:.5g}", "alpha": f"{law.parameter_exponent:.4g}", "beta": f"{law.token_exponent:.4g}",
+                "B": f"{law.token_scale:.5g}", "alpha": f"{law.parameter_exponent:.4g}",
+                "beta": f"{law.token_exponent:.4g}",
                 "Fitted, FLOPs": " to ".join(explain.power_of_ten(end) for end in law.fitted_flops),
                 "Source": law.source,
             }
