@@ -130,7 +130,8 @@ def token_rows(scenario: Scenario) -> list[Work]:
 def estimate(scenario: Scenario) -> Estimate:
     """Memory, times, energy and cost of a scenario; arrays in it give arrays, element for element the same figures.
 
-    A copy's cycle is the prompts of its batch, one after another (its pipeline stages working at once), then
+    A copy's cycle is the prompts of its batch, one after another (b of them fill p pipeline stages in
+    (b + p - 1) / p times one prompt), then
     output_tokens decode steps: tokens_per_s = batch x output_tokens / (prompts + steps). Energy is rated power x time
     x devices; cost is the price of that time.
     """
@@ -141,7 +142,7 @@ def estimate(scenario: Scenario) -> Estimate:
     batch = batch_per_replica(scenario)
     first_token_s = seconds(first_token_rows(scenario))
     token_s = seconds(token_rows(scenario))
-    prompts_s = batch * first_token_s / np.minimum(deployment.pipeline_parallel, batch)
+    prompts_s = first_token_s * (batch + deployment.pipeline_parallel - 1) / deployment.pipeline_parallel
     request_s = prompts_s + workload.output_tokens * token_s
     tokens_per_s = workload.batch * workload.output_tokens / request_s
     per_token_s = deployment.devices / tokens_per_s

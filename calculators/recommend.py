@@ -25,6 +25,7 @@ from calculators.hardware import Accelerator, Deployment, Engine
 from calculators.memory import weight_bytes
 
 WIDTHS = (1, 2, 4, 8)  # devices that share a layer
+STAGES = (1, 2, 4)  # pipeline stages, once a layer is cut over all the devices that links join
 COPIES = (1, 2, 4, 8)
 GOALS = ("best quality", "lowest cost", "fastest answers")
 
@@ -100,19 +101,19 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
     cells = []
     for name, owned in budget.devices.items():
         card = catalog.accelerators[name]
-        for width, copies in product(WIDTHS, COPIES):
-            if width * copies <= owned and width <= max(int(card.node_devices), 1):
-                cells.append((card, width, copies))
+        widest = max(width for width in WIDTHS if width <= max(int(card.node_devices), 1))
+        for width, stages, copies in product(WIDTHS, STAGES, COPIES):
+            if width * stages * copies <= owned and (width == widest if stages > 1 else width <= widest):
+                cells.append((card, width, stages, copies))
     if not cells:
         return None
-    cards = [card for card, _, _ in cells]
+    cards = [card for card, *_ in cells]
     kinds = sorted({kind for card in cards for kind in card.peak_flops_per_s})
 
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(card, name) for card in cards], dtype=float)
 
-    widths = np.array([width for _, width, _ in cells])
-    replicas = np.array([copies for _, _, copies in cells])
+    widths, depths, replicas = (np.array([cell[i] for cell in cells]) for i in (1, 2, 3))
     price = column("usd_per_hour")
     many = Accelerator(
         name="",
@@ -128,14 +129,30 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
     )
     return _Deployments(
         names=tuple(card.name for card in cards),
-        deployment=Deployment(accelerator=many, tensor_parallel=widths, replicas=replicas),
-        usd_per_hour=price * widths * replicas,
+        deployment=Deployment(accelerator=many, tensor_parallel=widths, pipeline_parallel=depths, replicas=replicas),
+        usd_per_hour=price * widths * depths * replicas,
     )
 
 
 def divides(model: Architecture, width: int) -> bool:
-    """Whether tensor parallel of this width splits every attention evenly by query heads."""
-    return all(block.attention.heads % width == 0 for block in model.blocks)
+    """Whether tensor parallel of this width splits every attention evenly: query heads, KV heads or their copies."""
+    return all(
+        block.attention.heads % width == 0
+        and (block.attention.cache_shards % width == 0 or width % block.attention.cache_shards == 0)
+        for block in model.blocks
+    )
+
+
+def runs_on(card: Accelerator, fmt: Format) -> NDArray[np.bool_]:
+    """Whether a device runs a format: INT8 arithmetic needs INT8 units, 8- and 4-bit floats at least BF16 ones.
+
+    Where the type itself is missing, engines widen what is stored to 16 bits.
+    """
+    needed = {"int8": "int8", "fp8": "bf16", "fp4": "bf16"}.get(fmt.arithmetic)
+    if needed is None:
+        return np.array(True)
+    known: NDArray[np.bool_] = np.isfinite(np.asarray(card.peak_flops_per_s.get(needed, UNKNOWN), dtype=float))
+    return known
 
 
 def _known(figures: Quantity) -> NDArray[np.float64]:
@@ -158,7 +175,9 @@ def _overruns(
 
 
 def _limit(name: str, overrun: float) -> str:
-    return f"{name} unknown" if overrun == inf else f"{name} {overrun:.2g} times the limit"
+    if overrun == inf:
+        return f"{name} unknown"
+    return f"{name} {overrun:.1f} times the limit" if overrun >= 2 else f"{name} {overrun - 1:.1%} over the limit"
 
 
 def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[Candidate, int]]:
@@ -170,6 +189,7 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
     for model, weights in product(catalog.models.values(), catalog.weight_formats.values()):
         quality = catalog.quality.get(model.name, UNKNOWN) * catalog.kept.get((model.name, weights.name), UNKNOWN)
         uneven = np.array([not divides(model, int(w)) for w in width])
+        foreign = ~np.broadcast_to(runs_on(found.deployment.accelerator, weights), width.shape)
         for cache in catalog.cache_formats.values():
             scenario = Scenario(
                 model=model, weight_format=weights, cache_format=cache, deployment=found.deployment,
@@ -177,7 +197,7 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
             )  # fmt: skip
             figures = estimate(scenario)
             overruns = _overruns(need, budget, figures, found.usd_per_hour)
-            worst = np.where(uneven, inf, np.max(list(overruns.values()), axis=0))
+            worst = np.where(uneven | foreign, inf, np.max(list(overruns.values()), axis=0))
             cost, speed, devices = _known(found.usd_per_hour), _known(figures.token_s), found.deployment.devices
             keys = (devices, cost, speed) if need.goal == "fastest answers" else (speed, devices, cost)
             index = int(np.lexsort((*keys, np.maximum(worst, 1)))[0])
@@ -185,9 +205,12 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
             deployment = Deployment(
                 accelerator=card,
                 tensor_parallel=int(width[index]),
+                pipeline_parallel=int(np.asarray(found.deployment.pipeline_parallel)[index]),
                 replicas=int(np.asarray(found.deployment.replicas)[index]),
             )
             broken = [_limit(name, float(value[index])) for name, value in overruns.items() if value[index] > 1]
+            if foreign[index]:
+                broken.append(f"no {weights.arithmetic} arithmetic on this device")
             if uneven[index]:
                 broken.append("heads do not divide over the devices")
             if quality < need.quality:
@@ -210,9 +233,9 @@ def _order(goal: str) -> Callable[[Candidate], tuple[float, ...]]:
     def key(item: Candidate) -> tuple[float, ...]:
         unscored, quality = isnan(item.quality), 0.0 if isnan(item.quality) else -item.quality
         cost, speed = float(_known(item.usd_per_hour)), float(_known(item.estimate.token_s))
-        size = parameters(item.scenario.model)
+        size, bits = parameters(item.scenario.model), item.scenario.weight_format.bits_per_value
         return {
-            "best quality": (unscored, quality, cost, item.devices, speed, -size),
+            "best quality": (unscored, quality, -bits, cost, item.devices, speed, -size),
             "lowest cost": (unscored, cost, item.devices, quality, speed, -size),
             "fastest answers": (unscored, speed, quality, cost, item.devices, -size),
         }[goal]
@@ -283,7 +306,8 @@ def changes_that_fit(
     for fmt in sorted(cache_formats, key=lambda fmt: -fmt.bits_per_value):
         changed = replace(scenario, cache_format=fmt)
         if fmt.bits_per_value < cache_bits and fits(changed):
-            found.append(Change(words=f"a {fmt.name} cache", scenario=changed))
+            article = "an" if fmt.name[0] in "FI" else "a"
+            found.append(Change(words=f"{article} {fmt.name} cache", scenario=changed))
             break
     for fmt in sorted(weight_formats, key=lambda fmt: -weight_bytes(scenario.model, fmt)):
         changed = replace(scenario, weight_format=fmt)

@@ -18,11 +18,11 @@ charts.show(
     charts.stacked(
         f"Weights take {explain.show_bytes(weights)}, the KV cache "
         f"{explain.show_bytes(figures.memory_bytes['cache'])} of a device",
-        "Memory of the fullest device, GiB",
+        "GiB on the fullest device",
         {"A device": figures.memory_bytes},
         scale=GIB,
         limit=capacity,
-        limit_name=f"it holds {explain.show_bytes(capacity)}",
+        limit_name=explain.show_bytes(capacity),
         height=200,
     ),
     "Stacked bar of a device's memory by component against its capacity",
@@ -53,11 +53,11 @@ with right:
     charts.show(
         charts.stacked(
             f"{len(best)} of {len(rows)} weight formats fit",
-            "Memory of the fullest device, GiB",
+            "GiB on the fullest device",
             rows,
             scale=GIB,
             limit=capacity,
-            limit_name=f"it holds {explain.show_bytes(capacity)}",
+            limit_name=explain.show_bytes(capacity),
             height=540,
         ),
         "Memory of a device in each weight format",

@@ -71,5 +71,6 @@ elif same.open:
     same.info("There is no pick to show other forms of.")
 st.caption(
     f"{found.considered:,} combinations were tried. Scores: {tables.score_sources(found)}. A format's loss is taken "
-    "off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones."
+    "off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones: "
+    f"{tables.unscored(found)} of these models have no score here and are not compared."
 )

@@ -202,12 +202,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print()
         return 0 if found else 1
     _print_report(report, found, skipped)
+    if found and not options.by:
+        print("\nby model and device")
+        _print_groups(groups(found, [column for column in ("config", "accelerator") if column in rows[0]]))
     return 0 if found else 1
 
 
-def _print_report(
-    report: Sequence[Mapping[str, object]], found: Sequence[Comparison], skipped: Sequence[tuple[str, str]]
-) -> None:
+def _print_groups(report: Sequence[Mapping[str, object]]) -> None:
     show = {
         "n": "{:d}".format, "median_abs_error": "{:.1%}".format, "p90_abs_error": "{:.1%}".format,
         "bias": "{:+.1%}".format,
@@ -217,6 +218,12 @@ def _print_report(
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))] if lines else []
     for line in lines:
         print("  ".join(partial(str.ljust, cell)(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _print_report(
+    report: Sequence[Mapping[str, object]], found: Sequence[Comparison], skipped: Sequence[tuple[str, str]]
+) -> None:
+    _print_groups(report)
     if found:
         print("\nworst rows")
     for item in sorted(found, key=lambda item: -abs(item.error))[:5]:

@@ -252,6 +252,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
     driver_bytes = entry.number("driver_memory_bytes", None)
     peaks, link, rent = (entry.table(key, None) for key in ("peak_flops_per_s", "link", "rent"))
     link_name = link.text("name") if link else "unknown"
+    slotted = link_name.startswith("PCIe") and kind in ("data centre", "workstation", "desktop")
     accelerator = Accelerator(
         name=entry.name,
         memory_bytes=vendor_bytes * _allowances()[kind] if driver_bytes is None else driver_bytes,
@@ -260,7 +261,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
             {key: float(peaks.number(key)) for key in ARITHMETIC if key in peaks.values} if peaks else {}
         ),
         link_bytes_per_s=link.number("bytes_per_s") if link else UNKNOWN,
-        node_devices=max(entry.get("devices_per_node", int, 1), PCIE_DEVICES if link_name.startswith("PCIe") else 1),
+        node_devices=max(entry.get("devices_per_node", int, 1), PCIE_DEVICES if slotted else 1),
         power_w=entry.number("power_w", UNKNOWN),
         usd_per_hour=rent.number("usd_per_hour") if rent else UNKNOWN,
     )

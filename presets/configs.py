@@ -166,6 +166,8 @@ def _attention(config: Config, **kind: Any) -> GroupedQueryAttention:
                 "hidden_size", f"is {hidden}, no multiple of num_attention_heads, {heads}, and head_dim is not given"
             )
         head_dim = hidden // heads
+    if head_dim % 2:
+        raise config.error("head_dim", f"is {head_dim}; rotary positions need an even width")
     return GroupedQueryAttention(heads=heads, kv_heads=kv_heads, head_dim=head_dim, **kind)
 
 
@@ -352,6 +354,9 @@ def model_from_config(config: Mapping[str, Any], *, name: str) -> Architecture:
         isinstance(classes, list) and all(isinstance(c, str) and c.endswith("ForCausalLM") for c in classes)
     ):
         raise fields.error("architectures", f"is {shown(classes):.60}; a …ForCausalLM was expected")
+    names = {str(name).replace("_", "") for name in (given, kind)}
+    if classes and classes[0].lower().removesuffix("forcausallm") not in names:
+        raise fields.error("architectures", f"is {shown(classes):.60}, which contradicts model_type {given!r:.40}")
     if config.get("per_layer_config"):
         raise fields.error("per_layer_config", "is given; layers of different sizes are not understood yet")
     layers = fields.count("num_hidden_layers")

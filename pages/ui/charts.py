@@ -97,7 +97,8 @@ def _here(x: float, y: float) -> Trace:
 
 
 def parameters_pie(title: str, parts: Mapping[str, int]) -> go.Figure:
-    """Where the parameters are, as a ring."""
+    """Where the parameters are, as a ring; slices too small for a figure show theirs on hover."""
+    whole = sum(parts.values())
     ring = {
         "type": "pie",
         "labels": [NAMES[part] for part in parts],
@@ -106,13 +107,14 @@ def parameters_pie(title: str, parts: Mapping[str, int]) -> go.Figure:
         "hole": 0.55,
         "sort": False,
         "direction": "clockwise",
-        "textinfo": "percent",
+        "text": [f"{value / whole:.0%}" if value >= 0.04 * whole else "" for value in parts.values()],
+        "textinfo": "text",
         "textposition": "inside",
         "insidetextorientation": "horizontal",
         "customdata": [f"{value:,}" for value in parts.values()],
         "hovertemplate": "%{label}: %{customdata} parameters, %{percent}<extra></extra>",
     }
-    middle = {"text": f"<b>{show_count(sum(parts.values()))}</b>", "showarrow": False, "font": {"size": 22}}
+    middle = {"text": f"<b>{show_count(whole)}</b>", "showarrow": False, "font": {"size": 22}}
     middle |= {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
     return figure(title, [ring], annotations=[middle], height=420, legend=_legend(-0.02))
 
@@ -182,7 +184,7 @@ def memory_lines(
     traces = [
         {
             "type": "scatter", "mode": "lines", "name": name, "x": tokens, "y": sizes / GIB,
-            "line": {"color": palette()[(0, 1, 3, 4)[index % 4]], "width": 2},
+            "line": {"color": palette()[(0, 1, 3, 2)[index % 4]], "width": 2},
             "customdata": [show_bytes(size) for size in sizes],
             "hovertemplate": f"{name}, %{{x:,}} tokens: %{{customdata}}<extra></extra>",
         }

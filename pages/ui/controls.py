@@ -10,7 +10,7 @@ import streamlit as st
 from calculators.architecture import Architecture
 from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment
-from calculators.recommend import Budget, Catalog, Need
+from calculators.recommend import Budget, Catalog, Need, divides
 from pages.ui.links import FAMILIES, FIELDS, NAMES, SIZES, SOURCES, Inputs, from_query, to_query
 from presets.catalog import (
     WHAT_IFS,
@@ -182,7 +182,14 @@ def problems() -> None:
     """What the link asked for and could not be used, once."""
     for problem in st.session_state.get("problems", ())[:8]:
         st.warning(problem)
-    _, wrong = model(inputs())
+    chosen = inputs()
+    sized, wrong = model(chosen)
+    if not divides(sized, chosen.tp):
+        heads = sized.blocks[0].attention
+        st.warning(
+            f"{heads.heads} query heads over {heads.cache_shards} keys cannot be cut evenly over {chosen.tp} devices: "
+            "engines refuse this. The figures assume an even cut; choose another number of devices."
+        )
     if wrong:
         st.warning(f"These sizes make no model, so the published ones are shown: {wrong}.")
 
@@ -206,13 +213,13 @@ def budget(chosen: Inputs) -> Budget:
 
 @cache
 def catalog(family: str) -> Catalog:
-    """What a recommendation chooses from: published models, a family of weight formats, 16- and 8-bit caches."""
+    """What a recommendation chooses from: published models, a family of weight formats, its 16- and 8-bit caches."""
     server = {name: fmt for name, fmt in formats().items() if fmt.left_bytes == 2}
     rest = {name: fmt for name, fmt in formats().items() if name not in server and fmt.bits < 16}
     return Catalog(
         models={name: facts.architecture for name, facts in model_facts().items() if not facts.synthetic},
         weight_formats={FAMILIES[0]: server, FAMILIES[1]: rest, FAMILIES[2]: server | rest}[family],
-        cache_formats={name: cache_formats()[name] for name in ("BF16", "FP8")},
+        cache_formats={name: cache_formats()[name] for name in ("BF16", "INT8" if family == FAMILIES[1] else "FP8")},
         accelerators=accelerators(),
         engine=engines()[ENGINE],
         quality={name: score.score for name, score in mmlu().items()},

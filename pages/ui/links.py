@@ -5,6 +5,7 @@ Every input is a `Field`: its name in a link, its default and the values it may 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -30,8 +31,8 @@ DEVICES = (1, 2, 4, 8, 16, 32)
 STAGES = (1, 2, 4, 8, 16)
 COPIES = (1, 2, 4, 8, 16, 32, 64)
 PRICES = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
-WAITS_MS = (50, 100, 200, 300, 450, 700, 1000, 2000, 5000, 10_000, 60_000)
-STEPS_MS = (5, 10, 20, 30, 40, 50, 80, 100, 200, 500, 1000)
+WAITS_MS = (50, 100, 200, 300, 450, 700, 1000, 2000, 5000, 10_000, 60_000, inf)  # inf: no limit
+STEPS_MS = (5, 10, 20, 30, 40, 50, 80, 100, 200, 500, 1000, inf)
 SCORES = tuple(range(0, 95, 5))
 EXPONENTS = tuple(i / 2 for i in range(36, 55))
 FAMILIES = ("server formats", "llama.cpp formats", "all formats")
@@ -98,8 +99,12 @@ def _choice(options: Iterable[Any], default: Any) -> Field:
     return Field(default=default, options=tuple(options))
 
 
+def _plain(number: float) -> str:
+    return "any" if number == inf else f"{number:g}"
+
+
 def _number(options: Iterable[float], default: float) -> Field:
-    return Field(default=default, options=tuple(options), label=lambda number: f"{number:g}")
+    return Field(default=default, options=tuple(options), label=_plain)
 
 
 def _tokens(options: Iterable[int], default: int) -> Field:
@@ -164,8 +169,8 @@ class Inputs:
     have: str = FIELDS["have"].default
     count: int = FIELDS["count"].default
     spend: float = FIELDS["spend"].default
-    wait: int = FIELDS["wait"].default
-    step: int = FIELDS["step"].default
+    wait: float = FIELDS["wait"].default
+    step: float = FIELDS["step"].default
     score: int = FIELDS["score"].default
     goal: str = FIELDS["goal"].default
     family: str = FIELDS["family"].default

@@ -149,7 +149,7 @@ def candidates(items: Sequence[Candidate]) -> pd.DataFrame:
                 "Cache": item.scenario.cache_format.name,
                 "Devices": f"{item.devices} × {explain.short_device(deployment.accelerator.name)}",
                 "A copy on": f"{int(deployment.tensor_parallel)}",
-                "MMLU": f"{item.quality:.1f}" if isfinite(item.quality) else explain.UNKNOWN,
+                "MMLU in it": f"{item.quality:.1f}" if isfinite(item.quality) else explain.UNKNOWN,
                 "First token": explain.show_seconds(figures.first_token_s),
                 "Each token": explain.show_seconds(figures.token_s),
                 "$ an hour": explain.show_usd(item.usd_per_hour),
@@ -228,3 +228,8 @@ def score_sources(found: Recommendation) -> str:
     names = {item.scenario.model.name for item in (*found.ranked, *found.rejected)}
     sources = sorted({score.source.split(":")[0].split("@")[0] for name, score in mmlu().items() if name in names})
     return "MMLU, base models, as published (" + ", ".join(sources) + ")"
+
+
+def unscored(found: Recommendation) -> int:
+    """Models of a recommendation without a published score here, a count."""
+    return len({item.scenario.model.name for item in (*found.ranked, *found.rejected)} - set(mmlu()))
