@@ -36,7 +36,7 @@ def test_the_readmes_picture_files_and_commands_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for picture in re.findall(r"!\[.*?\]\((.+?)\)", text):
         assert (ROOT / picture).stat().st_size > 10_000
-    for target in re.findall(r"\bmake (\w+)", text):
+    for target in re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for path in re.findall(r"`((?:presets|pages|calculators)/[\w./]*)`", text):
         assert (ROOT / path).exists(), path

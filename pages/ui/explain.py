@@ -280,7 +280,11 @@ def recommendation(found: Recommendation, need: Need) -> str:
         f"**{scenario.model.name} in {scenario.weight_format.name}** with {a(scenario.cache_format.name)} cache on "
         f"**{devices_text(scenario)}** for {load}: {reason} ({score}). First token after "
         f"**{show_seconds(figures.first_token_s)}**, each further one **{least(scenario)}"
-        f"{show_seconds(figures.token_s)}**, {price}, {show_bytes(figures.free_bytes)} a device to spare. "
-        f"Where all {int(need.workload.batch):,} prompts arrive at the same moment, the last answer begins after "
-        f"{show_seconds(figures.all_first_tokens_s)}."
+        f"{show_seconds(figures.token_s)}**, {price}, {show_bytes(figures.free_bytes)} a device to spare."
+        + (
+            f" Where all {int(need.workload.batch):,} prompts arrive at the same moment, the last answer begins after "
+            f"{show_seconds(figures.all_first_tokens_s)}."
+            if need.workload.batch > 1
+            else ""
+        )
     )
