@@ -225,7 +225,7 @@ def test_an_unknown_figure_is_shown_as_unknown_never_as_a_number():
     assert [metric.value for metric in at.metric][2:] == [
         "unknown", at.metric[3].value, "unknown",
     ]  # fmt: skip
-    assert at.metric[3].value.startswith("at least ")
+    assert at.metric[3].value.startswith("≥ ")
 
 
 def test_the_pages_figures_follow_from_bytes_not_from_labels():

@@ -102,8 +102,8 @@ def devices_text(scenario: Scenario) -> str:
 
 
 def least(scenario: Scenario) -> str:
-    """ "at least " where a device's peak is unknown, so that a decode step counts its memory alone."""
-    return "" if isfinite(scenario.deployment.accelerator.peak("bf16")) else "at least "
+    """A "≥ " before a time per token where a device's peak is unknown, so that a step counts its memory alone."""
+    return "" if isfinite(scenario.deployment.accelerator.peak("bf16")) else "≥ "
 
 
 def missing(scenario: Scenario) -> str:

@@ -70,7 +70,7 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
         "First token": (explain.show_seconds(figures.first_token_s), "one request alone"),
         "Each further token": (
             explain.least(scenario) + explain.show_seconds(figures.token_s),
-            f"{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
+            f"{'≤ ' if explain.least(scenario) else ''}{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
         ),
         "Cost, 1M tokens": (
             explain.show_usd(figures.usd_per_token * 1e6),
