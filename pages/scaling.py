@@ -22,6 +22,12 @@ refit = laws["Chinchilla refit (Besiroglu et al. 2024)"]
 presets = dict(zip(("8B", "175B MoE", "671B"), models().values(), strict=False))
 
 
+seen = [
+    f"{explain.show_count(n)} parameters, {explain.show_count(d)} tokens: {value:.2f}"
+    for n, d, value in zip(runs["parameters"], runs["tokens"], runs["loss"], strict=True)
+]
+
+
 @st.fragment
 def budget() -> None:
     """What a training budget buys: its slider runs this alone."""
@@ -36,67 +42,60 @@ def budget() -> None:
         f"{explain.show_count(max(others))}."
     )
 
-    seen = [
-        f"{explain.show_count(n)} parameters, {explain.show_count(d)} tokens: {value:.2f}"
-        for n, d, value in zip(runs["parameters"], runs["tokens"], runs["loss"], strict=True)
-    ]
-    left, right = st.columns(2, gap="large")
-    with left:
-        sizes = np.geomspace(best / 100, best * 100, 120)
-        inside = flops <= refit.fitted_flops[1]
-        near = np.abs(np.log10(runs["flops"] / flops)) < 0.25
-        charts.show(
-            charts.losses(
-                f"At {explain.power_of_ten(flops)} FLOPs the best size is near {explain.show_count(best)}",
-                "Parameters",
-                {
-                    name: (sizes, loss(law, sizes, affordable_tokens(flops, sizes)), np.full(sizes.shape, inside))
-                    for name, law in laws.items()
-                },
-                (
-                    runs["parameters"][near],
-                    runs["loss"][near],
-                    [text for text, use in zip(seen, near, strict=True) if use],
-                ),
-                {
-                    name: (
-                        active_parameters(m),
-                        loss(refit, active_parameters(m), affordable_tokens(flops, active_parameters(m))),
-                    )
-                    for name, m in presets.items()
-                },
-                (loss(refit, best, tokens) - 0.15, loss(refit, best, tokens) + 1.2),
+    sizes = np.geomspace(best / 100, best * 100, 120)
+    inside = flops <= refit.fitted_flops[1]
+    near = np.abs(np.log10(runs["flops"] / flops)) < 0.25
+    charts.show(
+        charts.losses(
+            f"At {explain.power_of_ten(flops)} FLOPs the best size is near {explain.show_count(best)}",
+            "Parameters",
+            {
+                name: (sizes, loss(law, sizes, affordable_tokens(flops, sizes)), np.full(sizes.shape, inside))
+                for name, law in laws.items()
+            },
+            (
+                runs["parameters"][near],
+                runs["loss"][near],
+                [text for text, use in zip(seen, near, strict=True) if use],
             ),
-            "Loss over parameters for the budget, by two laws, with the published runs of about that budget",
-        )
-    with right:
-        budgets = np.geomspace(1e18, 1e27, 120)
-        marks = {}
-        for name, preset in presets.items():
-            active = active_parameters(preset)
-            enough = compute_optimal_tokens(refit, active)
-            marks[name] = (training_flops(active, enough), loss(refit, active, enough))
-        charts.show(
-            charts.losses(
-                "Loss falls ever more slowly with compute",
-                "Training compute, FLOPs",
-                {
-                    name: (
-                        budgets,
-                        loss(law, optimal_parameters(law, budgets), optimal_tokens(law, budgets)),
-                        (budgets >= law.fitted_flops[0]) & (budgets <= law.fitted_flops[1]),
-                    )
-                    for name, law in laws.items()
-                },
-                (runs["flops"], runs["loss"], seen),
-                marks,
-                (1.6, 4.0),
-            ),
-            "Loss over training compute by two laws, the published runs as dots",
-        )
+            {
+                name: (
+                    active_parameters(m),
+                    loss(refit, active_parameters(m), affordable_tokens(flops, active_parameters(m))),
+                )
+                for name, m in presets.items()
+            },
+            (loss(refit, best, tokens) - 0.15, loss(refit, best, tokens) + 1.2),
+        ),
+        "Loss over parameters for the budget, by two laws, with the published runs of about that budget",
+    )
 
 
 budget()
+budgets = np.geomspace(1e18, 1e27, 120)
+marks = {}
+for name, preset in presets.items():
+    active = active_parameters(preset)
+    enough = compute_optimal_tokens(refit, active)
+    marks[name] = (training_flops(active, enough), loss(refit, active, enough))
+charts.show(
+    charts.losses(
+        "Loss falls ever more slowly with compute",
+        "Training compute, FLOPs",
+        {
+            name: (
+                budgets,
+                loss(law, optimal_parameters(law, budgets), optimal_tokens(law, budgets)),
+                (budgets >= law.fitted_flops[0]) & (budgets <= law.fitted_flops[1]),
+            )
+            for name, law in laws.items()
+        },
+        (runs["flops"], runs["loss"], seen),
+        marks,
+        (1.6, 4.0),
+    ),
+    "Loss over training compute by two laws, the published runs as dots",
+)
 st.subheader("What the presets would want", anchor=False)
 st.caption(
     "Tokens for which each model is the best use of its training budget, by the refit. Mixtures of experts are counted "

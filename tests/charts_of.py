@@ -79,7 +79,7 @@ def scaling(exponent: float) -> list[go.Figure]:
     }
     return [
         charts.losses("a", "Parameters", by_size, (runs["parameters"], runs["loss"], seen), mark, (1.5, 4)),
-        charts.losses("b", "FLOPs", by_budget, (runs["flops"], runs["loss"], seen), mark, (1.5, 4)),
+        charts.losses("b", "FLOPs", by_budget, (runs["flops"], runs["loss"], seen), {"8B": (8e21, 2.15)}, (1.5, 4)),
     ]
 
 
@@ -91,11 +91,11 @@ def recommendation(batch: int) -> list[go.Figure]:
     return [charts.candidates("a", "Cost, $ per million tokens", tables.points(best, found.pick, priced=True))]
 
 
-# By page: the charts, the slider that moves them, its values and where it stands.
+# By page: the charts, the slider that moves them, its values, where it stands, and how many of the charts it moves.
 CHARTS = {
-    "latency": (latency, "Requests at once", BATCHES, 64),
-    "memory": (memory, "Requests at once", BATCHES, 64),
-    "parameters": (sizes, "Layers", tuple(range(1, 161)), 32),
-    "scaling": (scaling, "Training budget, FLOPs as a power of ten", EXPONENTS, 21.0),
-    "recommend": (recommendation, "Requests at once", BATCHES, 64),
+    "latency": (latency, "Requests at once", BATCHES, 64, 3),
+    "memory": (memory, "Requests at once", BATCHES, 64, 3),
+    "parameters": (sizes, "Layers", tuple(range(1, 161)), 32, 2),
+    "scaling": (scaling, "Training budget, FLOPs as a power of ten", EXPONENTS, 21.0, 1),
+    "recommend": (recommendation, "Requests at once", BATCHES, 64, 1),
 }

@@ -15,7 +15,7 @@ from pages.ui import charts
 from tests.charts_of import CHARTS
 
 name = st.query_params.get("charts", "latency")
-make, slider, options, value = CHARTS[name]
+make, slider, options, value, _ = CHARTS[name]
 figures: list[go.Figure] = make(st.select_slider(slider, options, value))
 for figure in figures:
     charts.show(figure, name)
