@@ -1,273 +1,65 @@
 """What is a model made of? The ledger: the list of its weight tensors, from which every count follows.
 
-A model is a stack of blocks, a block is `count` equal layers of one attention and one MLP. A new kind of attention or
-MLP is one more record with the members of `Attention` or `MLP` below; no formula elsewhere changes.
+A model is a stack of blocks, a block is `count` equal layers of one attention and one MLP. A new kind of either is one
+more record with the members of calculators.attention.Mixer or calculators.mlp.MLP; no formula elsewhere changes.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import prod
 from types import MappingProxyType
-from typing import Protocol
 
-import numpy as np
-
-from calculators import Quantity
-
-# The parts of a model, in the order in which every chart stacks them.
-PARTS = ("embedding", "attention", "mlp", "shared_experts", "routed_experts", "router", "norms", "lm_head")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tensor:
-    """One weight tensor as a checkpoint stores it: `copies` stored, `used` of them by one token.
-
-    `layers` are the layers that hold it (empty outside the blocks). Matrices are (outputs, inputs). `shards` is the
-    number of devices a copy divides over under tensor parallelism: None for any, 1 where each device keeps it whole.
-    """
-
-    part: str
-    name: str
-    shape: tuple[int, ...]
-    copies: int = 1
-    used: int = 1
-    layers: range = range(0)
-    shards: int | None = None
-    buffer: bool = False  # stored but not trained, such as a router's correction bias: told apart, never counted
-
-    @property
-    def values(self) -> int:
-        """Values in one copy, a count."""
-        return prod(self.shape)
-
-
-class Attention(Protocol):
-    """What the ledger asks of a kind of attention."""
-
-    @property
-    def cached_values(self) -> int:
-        """Values a layer keeps in the cache for each token of a sequence, a count."""
-
-    @property
-    def cache_shards(self) -> int:
-        """Devices over which the cache divides under tensor parallelism; beyond them it is replicated."""
-
-    @property
-    def window(self) -> int | None:
-        """Tokens a layer looks back at, None for all of them."""
-
-    @property
-    def working_values(self) -> tuple[int, int]:
-        """Values a token holds while a layer runs: (queries and outputs, keys and values)."""
-
-    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
-        """The weight tensors of one layer."""
-
-    def flops_per_pair(self, *, decode: bool) -> int:
-        """FLOPs for one query against one key, scores and weighted sum, all heads."""
-
-
-class MLP(Protocol):
-    """What the ledger asks of a kind of MLP."""
-
-    @property
-    def chosen(self) -> int:
-        """Routed experts that a token passes through; 0 where all weights serve every token."""
-
-    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
-        """The weight tensors of one layer."""
-
-    def working_values(self, hidden: int) -> int:
-        """Values a token holds while the layer runs, a count."""
-
-
-def _linear(
-    part: str, name: str, outputs: int, inputs: int, *, bias: bool = False, shards: int | None = None
-) -> tuple[Tensor, ...]:
-    weight = Tensor(part=part, name=name, shape=(outputs, inputs), shards=shards)
-    return (weight, replace(weight, name=f"{name}.bias", shape=(outputs,))) if bias else (weight,)
-
-
-def _norm(name: str, width: int) -> Tensor:
-    return Tensor(part="norms", name=name, shape=(width,), shards=1)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GroupedQueryAttention:
-    """Attention whose `heads` query heads share `kv_heads` keys and values; equal counts make it multi-head.
-
-    Source: Ainslie et al. 2023, arXiv:2305.13245. `sinks`: one learned logit a head (gpt-oss).
-    """
-
-    heads: int
-    kv_heads: int
-    head_dim: int
-    window: int | None = None
-    qkv_bias: bool = False
-    output_bias: bool = False
-    qk_norm: bool = False
-    sinks: bool = False
-
-    @property
-    def cached_values(self) -> int:
-        return 2 * self.kv_heads * self.head_dim
-
-    @property
-    def cache_shards(self) -> int:
-        return self.kv_heads
-
-    @property
-    def working_values(self) -> tuple[int, int]:
-        return 3 * self.heads * self.head_dim, 3 * self.kv_heads * self.head_dim
-
-    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
-        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        rows = (
-            *_linear("attention", "q_proj", queries, hidden, bias=self.qkv_bias),
-            *_linear("attention", "k_proj", keys, hidden, bias=self.qkv_bias, shards=self.kv_heads),
-            *_linear("attention", "v_proj", keys, hidden, bias=self.qkv_bias, shards=self.kv_heads),
-            *_linear("attention", "o_proj", hidden, queries, bias=self.output_bias),
-        )
-        if self.qk_norm:
-            rows += (_norm("q_norm", self.head_dim), _norm("k_norm", self.head_dim))
-        if self.sinks:
-            rows += (Tensor(part="attention", name="sinks", shape=(self.heads,)),)
-        return rows
-
-    def flops_per_pair(self, *, decode: bool) -> int:
-        return 4 * self.heads * self.head_dim
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LatentAttention:
-    """Multi-head latent attention: one compressed latent and one shared rotary key are cached for all heads.
-
-    Decoding works in the latent space (the up-projections absorbed), prefill with expanded keys and values.
-    Source: DeepSeek-V2, arXiv:2405.04434, section 2.1. `q_lora_rank` None: queries are not compressed.
-    """
-
-    heads: int
-    q_lora_rank: int | None
-    kv_lora_rank: int
-    qk_nope_head_dim: int
-    qk_rope_head_dim: int
-    v_head_dim: int
-    bias: bool = False
-
-    @property
-    def window(self) -> None:
-        return None
-
-    @property
-    def cached_values(self) -> int:
-        return self.kv_lora_rank + self.qk_rope_head_dim
-
-    @property
-    def cache_shards(self) -> int:
-        return 1
-
-    @property
-    def working_values(self) -> tuple[int, int]:
-        query = self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim)
-        return 2 * query + self.heads * self.v_head_dim, query + self.heads * self.v_head_dim
-
-    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
-        queries = self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim)
-        if self.q_lora_rank is None:
-            query_rows = _linear("attention", "q_proj", queries, hidden)
-        else:
-            query_rows = (
-                *_linear("attention", "q_a_proj", self.q_lora_rank, hidden, bias=self.bias, shards=1),
-                _norm("q_a_layernorm", self.q_lora_rank),
-                *_linear("attention", "q_b_proj", queries, self.q_lora_rank),
-            )
-        expanded = self.heads * (self.qk_nope_head_dim + self.v_head_dim)
-        return (
-            *query_rows,
-            *_linear("attention", "kv_a_proj_with_mqa", self.cached_values, hidden, bias=self.bias, shards=1),
-            _norm("kv_a_layernorm", self.kv_lora_rank),
-            *_linear("attention", "kv_b_proj", expanded, self.kv_lora_rank),
-            *_linear("attention", "o_proj", hidden, self.heads * self.v_head_dim, bias=self.bias),
-        )
-
-    def flops_per_pair(self, *, decode: bool) -> int:
-        if decode:
-            return 2 * self.heads * (self.cached_values + self.kv_lora_rank)
-        return 2 * self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim + self.v_head_dim)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DenseMLP:
-    """A gated MLP (gate, up, down) that every token passes through. Source: Shazeer 2020, arXiv:2002.05202."""
-
-    intermediate: int
-    bias: bool = False
-
-    @property
-    def chosen(self) -> int:
-        return 0
-
-    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
-        return (
-            *_linear("mlp", "gate_proj", self.intermediate, hidden, bias=self.bias),
-            *_linear("mlp", "up_proj", self.intermediate, hidden, bias=self.bias),
-            *_linear("mlp", "down_proj", hidden, self.intermediate, bias=self.bias),
-        )
-
-    def working_values(self, hidden: int) -> int:
-        return 3 * self.intermediate
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExpertMLP:
-    """A router that sends each token through `chosen` of `experts` gated MLPs, and `shared_intermediate` for all.
-
-    Source: Jiang et al. 2024, arXiv:2401.04088 (Mixtral); DeepSeek-V3, arXiv:2412.19437 (shared experts and the
-    router's correction bias, a buffer).
-    """
-
-    experts: int
-    chosen: int
-    intermediate: int
-    shared_intermediate: int = 0
-    router_bias: bool = False
-    expert_bias: bool = False
-    correction_bias: bool = False
-
-    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
-        rows = _linear("router", "router", self.experts, hidden, bias=self.router_bias, shards=1)
-        if self.correction_bias:
-            rows += (Tensor(part="router", name="e_score_correction_bias", shape=(self.experts,), buffer=True),)
-        if self.shared_intermediate:
-            rows += tuple(
-                replace(row, part="shared_experts", name=f"shared_experts.{row.name}")
-                for row in DenseMLP(intermediate=self.shared_intermediate).tensors(hidden)
-            )
-        return rows + tuple(
-            replace(row, part="routed_experts", name=f"experts.*.{row.name}", copies=self.experts, used=self.chosen)
-            for row in DenseMLP(intermediate=self.intermediate, bias=self.expert_bias).tensors(hidden)
-        )
-
-    def working_values(self, hidden: int) -> int:
-        # Gathered inputs and the three inner activations of the chosen experts, or their outputs beside the inputs.
-        inner = self.chosen * (hidden + 3 * self.intermediate)
-        return max(inner, (2 * self.chosen + 1) * hidden) + 3 * self.shared_intermediate
+from calculators.attention import Mixer
+from calculators.mlp import MLP
+from calculators.tensor import PARTS, Tensor, norm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """`count` equal layers: one attention, one MLP and `norms` vectors as wide as the model."""
+    """`count` equal layers: one attention, one MLP, `norms` norms as wide as the model, and what `extras` they add.
+
+    `positions` are the layers' numbers where they do not follow one another. `stored` layers' weights are kept and
+    used in turn where it is less than `count`: cross-layer sharing (ALBERT, arXiv:1909.11942). `parallel`: attention
+    and MLP run side by side and are summed once.
+    """
 
     count: int
-    attention: GroupedQueryAttention | LatentAttention
-    mlp: DenseMLP | ExpertMLP
+    attention: Mixer
+    mlp: MLP
     norms: int = 2
+    extras: tuple[Tensor, ...] = ()
+    positions: tuple[int, ...] = ()
+    stored: int | None = None
+    parallel: bool = False
+
+    @property
+    def reductions(self) -> int:
+        """Sums over tensor-parallel devices that one layer needs, a count: one for each of its halves."""
+        halves = bool(self.attention.tensors(1)) + bool(self.mlp.tensors(1))
+        return min(halves, 1) if self.parallel else halves
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tower:
+    """What turns images or sound into tokens: blocks of a width of its own and `outer` tensors around them."""
+
+    part: str  # "vision" or "audio"
+    hidden: int
+    blocks: tuple[Block, ...] = ()
+    norm_bias: bool = False
+    outer: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """A model: its blocks between an embedding and a head. `mtp` are multi-token-prediction layers, told apart."""
+    """A model: its blocks between an embedding and a head, and what stands beside them.
+
+    `position_rows` learned positions, `outer_norms` norms outside the blocks, `norm_bias` whether norms have biases,
+    `extras` further tensors of the whole model, `towers` encoders of images and sound (stored, but not met by a text
+    token). `mtp` are multi-token-prediction layers and `mtp_extras` the tensors around them, told apart.
+    `generates` False: an encoder, which answers with one pass. `stored`: the tensors that a file lists, which then
+    are the ledger in place of what the blocks say.
+    """
 
     name: str
     hidden: int
@@ -276,7 +68,17 @@ class Architecture:
     blocks: tuple[Block, ...]
     tied_embeddings: bool
     source: str
+    embedding_width: int | None = None
+    position_rows: int = 0
+    outer_norms: int = 1
+    norm_bias: bool = False
+    head_bias: bool = False
+    extras: tuple[Tensor, ...] = ()
+    towers: tuple[Tower, ...] = ()
     mtp: tuple[Block, ...] = ()
+    mtp_extras: tuple[Tensor, ...] = ()
+    generates: bool = True
+    stored: tuple[Tensor, ...] = ()
     note: str = ""
 
     @property
@@ -285,24 +87,48 @@ class Architecture:
         return sum(block.count for block in self.blocks)
 
 
-def _layer_tensors(blocks: tuple[Block, ...], hidden: int) -> Iterator[Tensor]:
-    first = 0
+def block_layers(blocks: tuple[Block, ...]) -> tuple[tuple[int, ...], ...]:
+    """The layer numbers of each block: its positions, or those that follow the blocks before it."""
+    numbers, first = [], 0
     for block in blocks:
-        layers = range(first, first + block.count)
+        numbers.append(block.positions or tuple(range(first, first + block.count)))
         first += block.count
-        norms = tuple(_norm(f"layernorm_{i + 1}", hidden) for i in range(block.norms))
-        for row in (*block.attention.tensors(hidden), *block.mlp.tensors(hidden), *norms):
-            yield replace(row, copies=row.copies * block.count, used=row.used * block.count, layers=layers)
+    return tuple(numbers)
+
+
+def _layer_tensors(blocks: tuple[Block, ...], hidden: int, *, norm_bias: bool = False) -> Iterator[Tensor]:
+    for block, layers in zip(blocks, block_layers(blocks), strict=True):
+        norms = [row for i in range(block.norms) for row in norm(f"layernorm_{i + 1}", hidden, bias=norm_bias)]
+        stored = block.stored or block.count
+        for row in (*block.attention.tensors(hidden), *block.mlp.tensors(hidden), *norms, *block.extras):
+            yield replace(
+                row, copies=row.copies * stored, used=row.used * stored, passes=block.count // stored, layers=layers
+            )
 
 
 @lru_cache(maxsize=512)
 def all_tensors(model: Architecture) -> tuple[Tensor, ...]:
     """Every tensor of the main model, buffers included, in checkpoint order."""
-    rows = [Tensor(part="embedding", name="embed_tokens", shape=(model.vocabulary, model.hidden))]
-    rows += _layer_tensors(model.blocks, model.hidden)
-    rows.append(_norm("norm", model.hidden))
+    if model.stored:
+        return model.stored
+    hidden, width = model.hidden, model.embedding_width or model.hidden
+    rows = [Tensor(part="embedding", name="embed_tokens", shape=(model.vocabulary, width))]
+    if model.position_rows:
+        rows.append(Tensor(part="position_embedding", name="embed_positions", shape=(model.position_rows, hidden)))
+    rows += _layer_tensors(model.blocks, hidden, norm_bias=model.norm_bias)
+    for i in range(model.outer_norms):
+        rows += norm("norm" if i == 0 else f"norm_{i + 1}", hidden, bias=model.norm_bias)
+    rows += model.extras
     if not model.tied_embeddings:
-        rows.append(Tensor(part="lm_head", name="lm_head", shape=(model.vocabulary, model.hidden)))
+        rows.append(Tensor(part="lm_head", name="lm_head", shape=(model.vocabulary, width)))
+    if model.head_bias:
+        rows.append(Tensor(part="lm_head", name="lm_head.bias", shape=(model.vocabulary,)))
+    for tower in model.towers:
+        inside = (*_layer_tensors(tower.blocks, tower.hidden, norm_bias=tower.norm_bias), *tower.outer)
+        rows += [
+            replace(row, part=tower.part, name=f"{tower.part}.{row.name}", used=0, layers=(), shards=1)
+            for row in inside
+        ]
     return tuple(rows)
 
 
@@ -316,6 +142,8 @@ def parameters(model: Architecture) -> int:
 
     Definition: that of Hugging Face's `model.num_parameters()` after tying; no buffers, no MTP layers.
 
+    >>> from calculators.attention import GroupedQueryAttention
+    >>> from calculators.mlp import DenseMLP
     >>> attention = GroupedQueryAttention(heads=4, kv_heads=2, head_dim=8)
     >>> block = Block(count=2, attention=attention, mlp=DenseMLP(intermediate=64))
     >>> tiny = Architecture(name="tiny", hidden=32, vocabulary=100, max_context=128, blocks=(block,),
@@ -348,13 +176,11 @@ def buffer_values(model: Architecture) -> int:
 def mtp_parameters(model: Architecture) -> int:
     """Parameters of the multi-token-prediction layers, a count, without the embedding and head they share.
 
-    Each layer is a block plus the projection of [hidden, embedding] (2 hidden -> hidden), a norm for each of the two,
-    and a norm before the head; the router's correction bias is included, as checkpoints store it.
-    Source: DeepSeek-V3, arXiv:2412.19437, section 2.2.
+    Their blocks and what stands around them (the projection of [hidden, embedding] and its norms); a router's
+    correction bias is included, as checkpoints store it. Source: DeepSeek-V3, arXiv:2412.19437, section 2.2.
     """
-    blocks = sum(row.values * row.copies for row in _layer_tensors(model.mtp, model.hidden))
-    layers = sum(block.count for block in model.mtp)
-    return blocks + layers * (2 * model.hidden * model.hidden + 3 * model.hidden)
+    blocks = _layer_tensors(model.mtp, model.hidden, norm_bias=model.norm_bias)
+    return sum(row.values * row.copies for row in (*blocks, *model.mtp_extras))
 
 
 # Scales that people speak of, with the parameters from which each begins.
@@ -366,17 +192,3 @@ TIERS: Mapping[str, float] = MappingProxyType(
 def tier(model: Architecture) -> str:
     """The scale of TIERS that a model belongs to by the parameters it stores."""
     return [name for name, least in TIERS.items() if parameters(model) >= least][-1]
-
-
-def reach(attention: GroupedQueryAttention | LatentAttention, context_tokens: Quantity) -> Quantity:
-    """Tokens that a layer looks back at, a count: the context, or its window where that is shorter."""
-    return context_tokens if attention.window is None else np.minimum(context_tokens, attention.window)
-
-
-def attended_pairs(attention: GroupedQueryAttention | LatentAttention, prompt_tokens: Quantity) -> Quantity:
-    """(Query, key) pairs that causal attention forms over a prompt, a count: the sum over positions of their reach.
-
-    With a window w, the first w positions reach 1, 2, … w tokens and each later one w.
-    """
-    near = reach(attention, prompt_tokens)
-    return near * (near + 1) / 2 + (prompt_tokens - near) * near

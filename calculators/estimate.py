@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from calculators import Quantity
-from calculators.architecture import PARTS, Architecture
+from calculators import UNKNOWN, Quantity
+from calculators.architecture import Architecture
 from calculators.formats import Format
 from calculators.hardware import Deployment, Engine
 from calculators.latency import Work, decode_rows, prefill_rows, seconds
-from calculators.memory import activation_bytes, device_cache_bytes, device_weight_bytes, total
+from calculators.memory import activation_bytes, device_cache_bytes, device_state_bytes, device_weight_bytes, total
+from calculators.tensor import PARTS
 
 # What a device's memory holds, in the order in which charts stack it.
-COMPONENTS = (*PARTS, "cache", "activations", "reserve")
+COMPONENTS = (*PARTS, "cache", "state", "activations", "reserve")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +90,9 @@ def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
     parts["cache"] = device_cache_bytes(
         model, scenario.cache_format, deployment, batch=batch, context_tokens=workload.context_tokens
     )
+    state = device_state_bytes(model, scenario.cache_format, deployment, batch=batch)
+    if np.any(state):
+        parts["state"] = state
     at_once = np.minimum(batch * workload.prompt_tokens, engine.prefill_tokens(deployment.accelerator.memory_bytes))
     parts["activations"] = activation_bytes(
         model, batch=batch, tokens=np.maximum(at_once, batch), tensor_parallel=deployment.tensor_parallel
@@ -141,7 +145,7 @@ def estimate(scenario: Scenario) -> Estimate:
     used = total(memory)
     batch = batch_per_replica(scenario)
     first_token_s = seconds(first_token_rows(scenario))
-    token_s = seconds(token_rows(scenario))
+    token_s = seconds(token_rows(scenario)) if scenario.model.generates else UNKNOWN
     prompts_s = first_token_s * (batch + deployment.pipeline_parallel - 1) / deployment.pipeline_parallel
     request_s = prompts_s + workload.output_tokens * token_s
     tokens_per_s = workload.batch * workload.output_tokens / request_s

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from calculators import Quantity
-from calculators.architecture import Architecture, ExpertMLP, Tensor
+from calculators.architecture import Architecture
+from calculators.tensor import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,11 +76,11 @@ def _use_more_bits(layer: int, model: Architecture) -> bool:
 
 def _keys_shared_by_four(layer: int, model: Architecture) -> bool:
     attention = model.blocks[0].attention
-    return attention.heads >= 4 * attention.cache_shards
+    return getattr(attention, "heads", 0) >= 4 * attention.cache_shards
 
 
 def _eight_experts(layer: int, model: Architecture) -> bool:
-    return any(isinstance(block.mlp, ExpertMLP) and block.mlp.experts == 8 for block in model.blocks)
+    return any(block.mlp.experts == 8 for block in model.blocks)
 
 
 # Which layers a mix stores finer: (layer, model) -> yes or no.
@@ -99,7 +100,7 @@ LAYER_RULES: Mapping[str, Callable[[int, Architecture], bool]] = MappingProxyTyp
 
 def stored_bytes(model: Architecture, tensor: Tensor, fmt: Format) -> float:
     """Bytes of all copies of one of the model's tensors in a weight format."""
-    if len(tensor.shape) == 1 or tensor.part in fmt.leaves:
+    if not tensor.is_matrix or tensor.part in fmt.leaves:
         return tensor.values * tensor.copies * fmt.left_bytes
     rows, columns = tensor.shape
     is_head = tensor.part == "embedding" and model.tied_embeddings

@@ -11,13 +11,16 @@ from functools import lru_cache
 import numpy as np
 
 from calculators import UNKNOWN, Quantity
-from calculators.architecture import Architecture, ExpertMLP, attended_pairs, reach, tensors
+from calculators.architecture import Architecture, block_layers, tensors
+from calculators.attention import NoAttention, attended_pairs, reach
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Deployment, Engine
-from calculators.memory import working_values
+from calculators.memory import sequence_state_bytes, working_values
 
 # What can bound a row, in the order in which charts stack them.
 BOUNDS = ("bandwidth", "arithmetic", "overhead", "links")
+# Tables of which a token reads a row.
+LOOKED_UP = ("embedding", "position_embedding", "per_layer_embedding")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +63,7 @@ class _Products:
     part: str
     shards: int | None
     values: int  # weight values that one token meets, so 2 FLOPs each
-    stored: float  # bytes of all copies
+    stored: float  # bytes of all copies, as often as they are met
     products: int  # matrices a token is multiplied with, each started once
     experts: int = 0
     chosen: int = 0
@@ -68,22 +71,23 @@ class _Products:
 
 @lru_cache(maxsize=4096)
 def _products(model: Architecture, fmt: Format) -> tuple[_Products, ...]:
-    mlps, first = {}, 0
-    for block in model.blocks:
-        mlps[first] = block.mlp
-        first += block.count
+    mlps = {
+        layer: block.mlp
+        for block, layers in zip(model.blocks, block_layers(model.blocks), strict=True)
+        for layer in layers
+    }
     head = "embedding" if model.tied_embeddings else "lm_head"
     sums: dict[tuple[str, int | None, int, int], tuple[int, float, int]] = {}
     for row in tensors(model):
-        if len(row.shape) == 1 or (row.part == "embedding" and head != "embedding"):
+        if not row.is_matrix or not row.used or (row.part in LOOKED_UP and row.part != head):
             continue
-        mlp = mlps[row.layers.start] if row.part == "routed_experts" else None
-        experts, chosen = (mlp.experts, mlp.chosen) if isinstance(mlp, ExpertMLP) else (0, 0)
+        mlp = mlps[row.layers[0]] if row.part == "routed_experts" else None
+        experts, chosen = (mlp.experts, mlp.chosen) if mlp else (0, 0)
         key = ("lm_head" if row.part == head else row.part, row.shards, experts, chosen)
         values, stored, products = sums.get(key, (0, 0.0, 0))
         sums[key] = (
-            values + row.values * row.used,
-            stored + stored_bytes(model, row, fmt),
+            values + row.values * row.used * row.passes,
+            stored + stored_bytes(model, row, fmt) * row.passes,
             products + max(len(row.layers), 1),
         )
     return tuple(
@@ -152,13 +156,18 @@ def _attention_rows(
     rows = []
     for block in model.blocks:
         attention, layers = block.attention, kinds.pop(block.attention, 0)
-        if not layers:
+        if not layers or attention == NoAttention():
             continue
         seen = reach(attention, context_tokens)
-        pairs = sequences * (seen if decode else attended_pairs(attention, context_tokens))
-        flops = pairs * (layers * attention.flops_per_pair(decode=decode)) / width
-        read = sequences * seen * (layers * cache.stream_bytes(attention.cached_values))
-        read = read / np.minimum(width, attention.cache_shards)
+        pairs = seen if decode else attended_pairs(attention, context_tokens)
+        scored = context_tokens if decode else context_tokens * (context_tokens + 1) / 2
+        tokens = 1 if decode else context_tokens
+        flops = pairs * attention.flops_per_pair(decode=decode) + scored * attention.index_flops_per_pair
+        flops = (flops + tokens * attention.flops_per_token) * sequences * layers / width
+        # A state is read and written back.
+        read = seen * cache.stream_bytes(attention.read_values) + 2 * sequence_state_bytes(attention, cache)
+        read = read / np.minimum(width, attention.cache_shards) + context_tokens * attention.index_bytes
+        read = read * sequences * layers
         rows.append(
             Work(
                 part="cache",
@@ -188,7 +197,7 @@ def all_reduce_s(message_bytes: Quantity, devices: Quantity, link_bytes_per_s: Q
 
 
 def _links_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
-    """Two all-reduces a layer and one after the embedding, and a hand-over between pipeline stages.
+    """The all-reduces of each layer and one after the embedding, and a hand-over between pipeline stages.
 
     All-reduces beyond the devices that a node joins take an unknown time; a hand-over is small wherever it goes.
     """
@@ -196,7 +205,8 @@ def _links_row(model: Architecture, deployment: Deployment, engine: Engine, toke
     link = deployment.accelerator.link_bytes_per_s
     joined = np.where(np.asarray(width) <= deployment.accelerator.node_devices, link, UNKNOWN)[()]
     message = 2 * tokens * model.hidden
-    reduces = (2 * model.layers + 1) * all_reduce_s(message, width, joined, engine)
+    reductions = sum(block.count * block.reductions for block in model.blocks) + 1  # and the embedding
+    reduces = reductions * all_reduce_s(message, width, joined, engine)
     handovers = (stages - 1) * (engine.all_reduce_s + message / (engine.link_bandwidth * link))
     several, staged = np.asarray(width) > 1, np.asarray(stages) > 1
     return Work(part="links", links_s=(np.where(several, reduces, 0.0) + np.where(staged, handovers, 0.0))[()])

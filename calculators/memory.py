@@ -1,4 +1,4 @@
-"""What does a model hold in memory? Weights, KV cache and working values: in all, and on the fullest device."""
+"""What does a model hold in memory? Weights, KV cache, states, working values: in all, and on the fullest device."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,9 +6,11 @@ from functools import lru_cache
 import numpy as np
 
 from calculators import Quantity
-from calculators.architecture import PARTS, Architecture, reach, tensors
+from calculators.architecture import Architecture, block_layers, tensors
+from calculators.attention import Mixer, kept
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Deployment
+from calculators.tensor import PARTS
 
 
 def _whole(value: float) -> int | float:
@@ -31,12 +33,14 @@ def weight_bytes(model: Architecture, fmt: Format) -> int | float:
 def kv_cache_bytes(model: Architecture, fmt: Format, *, batch: Quantity, context_tokens: Quantity) -> Quantity:
     """Bytes of the KV cache of `batch` sequences of `context_tokens` each, one copy of the model.
 
-    The sum over layers of batch x tokens within reach x values cached a token, in the cache's format. `batch` and
-    `context_tokens` broadcast against each other.
+    The sum over layers of batch x tokens kept x values cached a token, in the cache's format. `batch` and
+    `context_tokens` broadcast against each other. An indexer's keys and fixed states are told apart.
 
     Llama 3.1 8B has 32 layers of 8 KV heads of 128, a key and a value each: 128 KiB a token in 16 bits.
 
-    >>> from calculators.architecture import Block, DenseMLP, GroupedQueryAttention
+    >>> from calculators.architecture import Block
+    >>> from calculators.attention import GroupedQueryAttention
+    >>> from calculators.mlp import DenseMLP
     >>> attention = GroupedQueryAttention(heads=32, kv_heads=8, head_dim=128)
     >>> block = Block(count=32, attention=attention, mlp=DenseMLP(intermediate=14_336))
     >>> llama = Architecture(name="Llama 3.1 8B", hidden=4096, vocabulary=128_256, max_context=131_072,
@@ -47,20 +51,37 @@ def kv_cache_bytes(model: Architecture, fmt: Format, *, batch: Quantity, context
     total: Quantity = 0
     for block in model.blocks:
         per_token = fmt.stream_bytes(block.attention.cached_values)
-        total = total + block.count * per_token * batch * reach(block.attention, context_tokens)
+        total = total + block.count * per_token * batch * kept(block.attention, context_tokens)
     return total
+
+
+def sequence_state_bytes(attention: Mixer, fmt: Format) -> Quantity:
+    """Bytes of fixed state that a layer keeps for one sequence."""
+    narrow, wide = attention.state_values
+    return fmt.stream_bytes(narrow) + 4 * wide
+
+
+def state_bytes(model: Architecture, fmt: Format, *, batch: Quantity) -> Quantity:
+    """Bytes of the fixed states of `batch` sequences, whatever their length, one copy of the model.
+
+    Linear-attention and state-space layers keep the last inputs of their convolution in the cache's format and their
+    recurrent state in the type that the config names; cross attention keeps the keys and values of its source.
+    """
+    return sum((block.count * sequence_state_bytes(block.attention, fmt) for block in model.blocks), start=0) * batch
+
+
+def index_bytes(model: Architecture, *, batch: Quantity, context_tokens: Quantity) -> Quantity:
+    """Bytes that the indexers of sparse attention keep beside the KV cache, one copy of the model."""
+    return sum((block.count * block.attention.index_bytes for block in model.blocks), start=0) * batch * context_tokens
 
 
 @lru_cache(maxsize=4096)
 def _weight_groups(model: Architecture, fmt: Format) -> tuple[tuple[str, int | None, int, float], ...]:
     """The ledger collapsed for sweeps: (part, shards, block or -1 outside the blocks, bytes)."""
-    firsts, first = {}, 0
-    for index, block in enumerate(model.blocks):
-        firsts[first] = index
-        first += block.count
+    block_of = {layer: index for index, layers in enumerate(block_layers(model.blocks)) for layer in layers}
     sums: dict[tuple[str, int | None, int], float] = {}
     for row in tensors(model):
-        key = (row.part, row.shards, firsts[row.layers.start] if row.layers else -1)
+        key = (row.part, row.shards, block_of[row.layers[0]] if row.layers else -1)
         sums[key] = sums.get(key, 0.0) + stored_bytes(model, row, fmt)
     return tuple((*key, size) for key, size in sums.items())
 
@@ -105,13 +126,27 @@ def device_weight_bytes(model: Architecture, fmt: Format, deployment: Deployment
 def device_cache_bytes(
     model: Architecture, fmt: Format, deployment: Deployment, *, batch: Quantity, context_tokens: Quantity
 ) -> Quantity:
-    """Bytes of KV cache on a device for `batch` sequences on this copy: by KV heads, then by pipeline stage."""
+    """Bytes of KV cache and indexers' keys on a device for `batch` sequences on this copy, by KV heads and stage."""
     total: Quantity = 0.0
     stage = np.ceil(model.layers / deployment.pipeline_parallel) / model.layers
     for block in model.blocks:
         per_token = fmt.stream_bytes(block.attention.cached_values)
-        size = block.count * stage * per_token * batch * reach(block.attention, context_tokens)
-        total = total + size / np.minimum(deployment.tensor_parallel, block.attention.cache_shards)
+        size = per_token * kept(block.attention, context_tokens)
+        size = size / np.minimum(deployment.tensor_parallel, block.attention.cache_shards)
+        size = size + block.attention.index_bytes * context_tokens
+        total = total + block.count * stage * batch * size
+    return total
+
+
+def device_state_bytes(model: Architecture, fmt: Format, deployment: Deployment, *, batch: Quantity) -> Quantity:
+    """Bytes of fixed states on a device for `batch` sequences on this copy, divided as the cache is."""
+    total: Quantity = 0.0
+    stage = np.ceil(model.layers / deployment.pipeline_parallel) / model.layers
+    for block in model.blocks:
+        size = sequence_state_bytes(block.attention, fmt) * batch
+        total = total + block.count * stage * size / np.minimum(
+            deployment.tensor_parallel, block.attention.cache_shards
+        )
     return total
 
 

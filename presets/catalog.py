@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calculators import UNKNOWN
-from calculators.architecture import PARTS, Architecture, GroupedQueryAttention
+from calculators.architecture import Architecture
+from calculators.attention import GroupedQueryAttention
 from calculators.estimate import Workload
 from calculators.formats import LAYER_RULES, Finer, Format
 from calculators.hardware import Accelerator, Engine
 from calculators.scaling import ScalingLaw
+from calculators.tensor import PARTS
 from presets.configs import model_from_config
 from presets.loader import HERE, Entry, load, table
 

@@ -30,4 +30,3 @@ with (DATA / "counts.csv").open(encoding="utf-8", newline="") as file:
     COUNTS = {row["id"]: row for row in csv.DictReader(file)}
 FORMATS = _json("formats.json")
 PRESETS = _json("presets.json")
-REFUSED = _json("refused.json")

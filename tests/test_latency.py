@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calculators import UNKNOWN
-from calculators.architecture import attended_pairs, tensors
+from calculators.architecture import tensors
+from calculators.attention import attended_pairs
 from calculators.hardware import Deployment
 from calculators.latency import (
     BOUNDS,

@@ -21,7 +21,8 @@ Trace = dict[str, Any]
 # Places in the theme's chartCategoricalColors: a component, or a bound, keeps its place in both themes.
 PLACES = {
     "attention": 0, "mlp": 1, "cache": 2, "lm_head": 3, "embedding": 4, "shared_experts": 5, "routed_experts": 6,
-    "router": 7, "norms": 7, "reserve": 8, "activations": 9,
+    "router": 7, "norms": 7, "reserve": 8, "activations": 9, "position_embedding": 4, "per_layer_embedding": 4,
+    "moe_other": 7, "hyper_connections_altup_laurel": 7, "ssm_linear_attn": 10, "state": 10, "vision": 11, "audio": 11,
     "bandwidth": 0, "arithmetic": 1, "overhead": 8, "links": 5,
 }  # fmt: skip
 BOUND_NAMES = {

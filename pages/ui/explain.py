@@ -16,7 +16,11 @@ UNKNOWN = "unknown"
 NAMES = {
     "embedding": "Embedding", "attention": "Attention", "mlp": "MLP", "shared_experts": "Shared experts",
     "routed_experts": "Routed experts", "router": "Router", "norms": "Norms", "lm_head": "Output head",
-    "cache": "KV cache", "activations": "Working values", "reserve": "Engine reserve", "links": "Links",
+    "position_embedding": "Learned positions", "per_layer_embedding": "Per-layer embeddings",
+    "ssm_linear_attn": "State-space and linear attention", "moe_other": "Experts' projections",
+    "hyper_connections_altup_laurel": "Residual mixing", "vision": "Vision tower", "audio": "Audio tower",
+    "state": "Fixed state", "cache": "KV cache", "activations": "Working values", "reserve": "Engine reserve",
+    "links": "Links",
 }  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 counts.csv     exact counts of models, made with transformers 5.23 on the meta device
 configs/       the config.json of each, with its source
 presets.json   the counts of the three presets of the mission, DeepSeek-V3's with and without what is stored beside them
-refused.json   the model types of the reference that Weighbridge does not read, which it must say
 formats.json   bytes of a block, bits of a value and bytes of whole models in storage formats
 """
 
@@ -14,10 +13,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TYPES = (
-    "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "deepseek_v2", "deepseek_v3", "gemma2", "phi3",
-    "gpt_oss",
-)  # fmt: skip
 COLUMNS = {
     "id": "id",
     "model_type": "model_type",
@@ -45,18 +40,15 @@ WRONG = {("qwen2.5-72b", mix) for mix in ("Q4_K_M", "Q3_K_M", "Q2_K")}
 
 
 def counts(reference: Path) -> None:
-    """counts.csv, configs/ and refused.json."""
+    """counts.csv and configs/."""
     records = json.loads((reference / "parameters.json").read_text())["records"]
-    read = [record for record in records if record["model_type"] in TYPES]
     (HERE / "configs").mkdir(exist_ok=True)
     with (HERE / "counts.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([*COLUMNS, "by_part"])
-        for record in read:
+        for record in records:
             table.writerow([*(record[key] for key in COLUMNS.values()), json.dumps(record["components"])])
             shutil.copyfile(reference / "models" / f"{record['id']}.json", HERE / "configs" / f"{record['id']}.json")
-    refused = {record["model_type"] for record in records} - set(TYPES)
-    write("refused.json", sorted(refused))
 
 
 def presets(reference: Path) -> None:

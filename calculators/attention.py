@@ -1,0 +1,319 @@
+"""How can a layer mix tokens? Kinds of attention: their tensors, what they keep of each token, what they compute.
+
+Layers that keep a fixed state instead of a cache are in calculators/recurrent.py.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calculators import Quantity
+from calculators.tensor import Tensor, linear, norm
+
+
+class Mixer:
+    """What the ledger asks of a kind of attention or of a layer in its place; a kind states what differs from here."""
+
+    __slots__ = ()
+
+    @property
+    def heads(self) -> int:
+        """Heads that tensor parallelism divides among devices; 0 where there are none."""
+        return 0
+
+    @property
+    def cached_values(self) -> int:
+        """Values a layer keeps in the cache for each token of a sequence, a count."""
+        return 0
+
+    @property
+    def read_values(self) -> int:
+        """Values a layer reads for each token it looks at; those of another layer where it keeps none itself."""
+        return self.cached_values
+
+    @property
+    def cache_shards(self) -> int:
+        """Devices over which the cache divides under tensor parallelism; beyond them it is replicated."""
+        return 1
+
+    @property
+    def window(self) -> int | None:
+        """Tokens a layer looks back at and keeps, None for all of them."""
+        return None
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the window is a chunk: positions see their own chunk only, from its first token on."""
+        return False
+
+    @property
+    def selected(self) -> int | None:
+        """Tokens that an indexer selects for each query out of those kept, None for all."""
+        return None
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees only earlier ones; an encoder's see all."""
+        return True
+
+    @property
+    def state_values(self) -> tuple[int, int]:
+        """Values kept for a sequence whatever its length: (in the cache's format, in 32 bits)."""
+        return 0, 0
+
+    @property
+    def index_bytes(self) -> int:
+        """Bytes that an indexer keeps for each token beside the cache."""
+        return 0
+
+    @property
+    def index_flops_per_pair(self) -> int:
+        """FLOPs of an indexer for one query against one key it may select."""
+        return 0
+
+    @property
+    def flops_per_token(self) -> int:
+        """FLOPs for one token that are no matrix product of the ledger and no pair: a recurrence's update."""
+        return 0
+
+    @property
+    def working_values(self) -> tuple[int, int]:
+        """Values a token holds while a layer runs: (queries and outputs, keys and values)."""
+        return 0, 0
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        """The weight tensors of one layer."""
+        return ()
+
+    def flops_per_pair(self, *, decode: bool) -> int:
+        """FLOPs for one query against one key, scores and weighted sum, all heads."""
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoAttention(Mixer):
+    """A layer without attention: only its MLP."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupedQueryAttention(Mixer):
+    """Attention whose `heads` query heads share `kv_heads` keys and values; equal counts make it multi-head.
+
+    Source: Ainslie et al. 2023, arXiv:2305.13245. `v_head_dim`: width of a value where it differs from a key's.
+    `norms` are the shapes of norms inside it (Qwen3: one of head_dim for queries, one for keys). `gate`: outputs of a
+    further projection that gates the heads (Qwen3-Next). `sinks`: one learned logit a head (gpt-oss).
+    `values_from_keys`: no projection of its own for values (Gemma 4). `keeps_cache` False: the layer reads the cache
+    of an earlier one, and `projects_keys` False: has no key and value projections either (Gemma 3n, Gemma 4).
+    """
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    v_head_dim: int | None = None
+    window: int | None = None
+    chunked: bool = False
+    causal: bool = True
+    qkv_bias: bool = False
+    key_bias: bool | None = None  # where keys differ from queries and values (Whisper)
+    output_bias: bool = False
+    norms: tuple[tuple[int, ...], ...] = ()
+    norm_bias: bool = False
+    gate: int = 0
+    sinks: bool = False
+    values_from_keys: bool = False
+    keeps_cache: bool = True
+    projects_keys: bool = True
+
+    @property
+    def value_dim(self) -> int:
+        """Width of a value."""
+        return self.v_head_dim or self.head_dim
+
+    @property
+    def read_values(self) -> int:
+        return self.kv_heads * (self.head_dim + self.value_dim)
+
+    @property
+    def cached_values(self) -> int:
+        return self.read_values if self.keeps_cache and self.causal else 0
+
+    @property
+    def cache_shards(self) -> int:
+        return self.kv_heads
+
+    @property
+    def working_values(self) -> tuple[int, int]:
+        return 3 * self.heads * self.head_dim + self.gate, 3 * self.kv_heads * self.head_dim
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        bias = self.qkv_bias if self.key_bias is None else self.key_bias
+        rows = linear("attention", "q_proj", self.heads * self.head_dim, hidden, bias=self.qkv_bias)
+        if self.projects_keys:
+            rows += linear(
+                "attention", "k_proj", self.kv_heads * self.head_dim, hidden, bias=bias, shards=self.kv_heads
+            )
+        if self.projects_keys and not self.values_from_keys:
+            rows += linear(
+                "attention", "v_proj", self.kv_heads * self.value_dim, hidden, bias=self.qkv_bias, shards=self.kv_heads
+            )
+        if self.gate:
+            rows += linear("attention", "gate_proj", self.gate, hidden)
+        rows += linear("attention", "o_proj", hidden, self.heads * self.value_dim, bias=self.output_bias)
+        for name, shape in zip(("q_norm", "k_norm", "v_norm", "o_norm"), self.norms, strict=False):
+            rows += norm(name, *shape, bias=self.norm_bias)
+        if self.sinks:
+            rows += (Tensor(part="attention", name="sinks", shape=(self.heads,)),)
+        return rows
+
+    def flops_per_pair(self, *, decode: bool) -> int:
+        return 2 * self.heads * (self.head_dim + self.value_dim)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrossAttention(Mixer):
+    """Attention from text to `source_tokens` of an image or a recording, whose keys and values are kept once.
+
+    Source: Llama 3.2 Vision, transformers modeling_mllama.py (norms of queries and keys, two scalar gates a layer).
+    `gates` are learned scalars; `source_tokens` 0 where a request brings none.
+    """
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    source_tokens: int = 0
+    qkv_bias: bool = False
+    key_bias: bool | None = None
+    output_bias: bool = False
+    norms: tuple[tuple[int, ...], ...] = ()
+    gates: int = 0
+
+    @property
+    def cache_shards(self) -> int:
+        return self.kv_heads
+
+    @property
+    def state_values(self) -> tuple[int, int]:
+        return 2 * self.kv_heads * self.head_dim * self.source_tokens, 0
+
+    @property
+    def flops_per_token(self) -> int:
+        return 4 * self.heads * self.head_dim * self.source_tokens
+
+    @property
+    def working_values(self) -> tuple[int, int]:
+        return 3 * self.heads * self.head_dim, 0
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        inner = GroupedQueryAttention(
+            heads=self.heads, kv_heads=self.kv_heads, head_dim=self.head_dim, qkv_bias=self.qkv_bias,
+            key_bias=self.key_bias, output_bias=self.output_bias, norms=self.norms,
+        )  # fmt: skip
+        gates = (Tensor(part="attention", name=f"gate_{i + 1}", shape=(1,), shards=1) for i in range(self.gates))
+        return (*inner.tensors(hidden), *gates)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatentAttention(Mixer):
+    """Multi-head latent attention: one compressed latent and one shared rotary key are cached for all heads.
+
+    Decoding works in the latent space (the up-projections absorbed), prefill with expanded keys and values.
+    Source: DeepSeek-V2, arXiv:2405.04434, section 2.1. `q_lora_rank` None: queries are not compressed.
+    `index_heads` > 0: an indexer scores all earlier tokens and attention sees the best `index_topk` of them; its key
+    is kept in 8 bits with one 32-bit scale for 128 values (DeepSeek-V3.2-Exp, section 2.1, and its reference code).
+    """
+
+    heads: int
+    q_lora_rank: int | None
+    kv_lora_rank: int
+    qk_nope_head_dim: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+    bias: bool = False
+    index_heads: int = 0
+    index_head_dim: int = 0
+    index_topk: int = 0
+
+    @property
+    def cached_values(self) -> int:
+        return self.kv_lora_rank + self.qk_rope_head_dim
+
+    @property
+    def selected(self) -> int | None:
+        return self.index_topk or None
+
+    @property
+    def index_bytes(self) -> int:
+        return self.index_head_dim + 4 * -(-self.index_head_dim // 128)
+
+    @property
+    def index_flops_per_pair(self) -> int:
+        return 2 * self.index_heads * self.index_head_dim
+
+    @property
+    def working_values(self) -> tuple[int, int]:
+        query = self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim)
+        return 2 * query + self.heads * self.v_head_dim, query + self.heads * self.v_head_dim
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        queries = self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim)
+        if self.q_lora_rank is None:
+            query_rows = linear("attention", "q_proj", queries, hidden)
+        else:
+            query_rows = (
+                *linear("attention", "q_a_proj", self.q_lora_rank, hidden, bias=self.bias, shards=1),
+                *norm("q_a_layernorm", self.q_lora_rank),
+                *linear("attention", "q_b_proj", queries, self.q_lora_rank),
+            )
+        expanded = self.heads * (self.qk_nope_head_dim + self.v_head_dim)
+        rows = (
+            *query_rows,
+            *linear("attention", "kv_a_proj_with_mqa", self.cached_values, hidden, bias=self.bias, shards=1),
+            *norm("kv_a_layernorm", self.kv_lora_rank),
+            *linear("attention", "kv_b_proj", expanded, self.kv_lora_rank),
+            *linear("attention", "o_proj", hidden, self.heads * self.v_head_dim, bias=self.bias),
+        )
+        if self.index_heads:
+            keys = self.index_heads * self.index_head_dim
+            rows += (
+                *linear("attention", "indexer.wq_b", keys, self.q_lora_rank or hidden, shards=1),
+                *linear("attention", "indexer.wk", self.index_head_dim, hidden, shards=1),
+                *norm("indexer.k_norm", self.index_head_dim, bias=True),
+                *linear("attention", "indexer.weights_proj", self.index_heads, hidden, shards=1),
+            )
+        return rows
+
+    def flops_per_pair(self, *, decode: bool) -> int:
+        if decode:
+            return 2 * self.heads * (self.cached_values + self.kv_lora_rank)
+        return 2 * self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim + self.v_head_dim)
+
+
+def kept(attention: Mixer, context_tokens: Quantity) -> Quantity:
+    """Tokens of a sequence that a layer's cache holds, a count: the context, or its window where that is shorter."""
+    return context_tokens if attention.window is None else np.minimum(context_tokens, attention.window)
+
+
+def reach(attention: Mixer, context_tokens: Quantity) -> Quantity:
+    """Tokens that one new token looks back at, a count: those kept, or those an indexer selects.
+
+    In chunks of c, a token far into the text sees between 1 and c tokens, (c + 1) / 2 on average.
+    """
+    held = kept(attention, context_tokens)
+    if attention.window is not None and attention.chunked:
+        held = np.where(context_tokens > attention.window, (attention.window + 1) / 2, held)[()]
+    return held if attention.selected is None else np.minimum(held, attention.selected)
+
+
+def attended_pairs(attention: Mixer, prompt_tokens: Quantity) -> Quantity:
+    """(Query, key) pairs that attention forms over a prompt, a count: the sum over positions of what they look at.
+
+    With a window w, the first w positions see 1, 2, … w tokens and each later one w; with chunks of c, each chunk
+    begins anew; without a causal order every position sees all.
+    """
+    if not attention.causal:
+        return prompt_tokens * prompt_tokens
+    if attention.window is not None and attention.chunked:
+        whole, rest = prompt_tokens // attention.window, prompt_tokens % attention.window
+        return whole * (attention.window * (attention.window + 1) / 2) + rest * (rest + 1) / 2
+    near = reach(attention, prompt_tokens)
+    return near * (near + 1) / 2 + (prompt_tokens - near) * near

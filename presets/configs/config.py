@@ -1,0 +1,188 @@
+"""How is a config.json read? Field by field: every answer is checked, and every refusal names the field.
+
+The defaults are those of transformers 5.23 for each `model_type`, stated where its reader is registered. The sizes that
+make a model what it is (hidden_size, num_hidden_layers, experts, …) have placeholders of one checkpoint there, so a
+config without them is refused.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from reprlib import repr as shown
+from typing import Any
+
+from calculators.architecture import Architecture
+
+LARGEST = 2**31  # a size above it is a mistake, and would overflow the counts
+DEEPEST = 10_000  # layers
+
+# Fields that may be null although they have a default.
+NULLABLE = frozenset({"sliding_window", "q_lora_rank", "layer_types", "mlp_only_layers"})
+# Fields that another kind of model has: in other types they contradict `model_type`.
+FOREIGN = {
+    "experts": ("num_local_experts", "num_experts", "n_routed_experts", "moe_intermediate_size", "n_shared_experts"),
+    "latent attention": ("kv_lora_rank", "q_lora_rank"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """A model_type: what reads it, Hugging Face's defaults, and the classes whose tensors it describes."""
+
+    read: "Callable[[Config], Architecture]"
+    defaults: Mapping[str, Any]
+    nullable: frozenset[str]
+    classes: tuple[str, ...]
+    native: bool  # whether transformers has it; a type with code of its own must say whether it ties its embeddings
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def reads(
+    *types: str, classes: Sequence[str] = (), nullable: Sequence[str] = (), native: bool = True, **defaults: Any
+) -> "Callable[[Callable[[Config], Architecture]], Callable[[Config], Architecture]]":
+    """Register a reader of these model_types with the defaults of fields that a published config.json may leave out.
+
+    `classes`: names in `architectures` beside the type's own …ForCausalLM.
+    """
+
+    def register(read: "Callable[[Config], Architecture]") -> "Callable[[Config], Architecture]":
+        for kind in types:
+            own = kind.replace("_", "").replace("-", "").removesuffix("text") + "forcausallm"
+            KINDS[kind] = Kind(
+                read=read,
+                defaults=defaults,
+                nullable=NULLABLE | frozenset(nullable) | {name for name, value in defaults.items() if value is None},
+                classes=(own, *(name.lower() for name in classes)),
+                native=native,
+            )
+        return read
+
+    return register
+
+
+class Config:
+    """A config.json, or a section of one, read field by field. `asked` are the fields that were looked at."""
+
+    def __init__(self, fields: Mapping[str, Any], *, name: str, kind: Kind | None = None, within: str = "") -> None:
+        self.fields = fields
+        self.name = name
+        self.within = within
+        self.asked: dict[str, Any] = {}
+        self.defaults: Mapping[str, Any] = kind.defaults if kind else {}
+        self.nullable = kind.nullable if kind else NULLABLE
+
+    def error(self, field: str, message: str) -> ValueError:
+        """A refusal that names the field."""
+        return ValueError(f"config.json: {self.within}{field} {message}")
+
+    def section(self, field: str, kind: str | None = None, **defaults: Any) -> "Config":
+        """An object within the config, read with the defaults of a model_type or with those given."""
+        value = self.fields.get(field)
+        if not isinstance(value, Mapping):
+            raise self.error(field, f"is {shown(value):.40}; an object of fields was expected")
+        found = Config(value, name=self.name, kind=KINDS[kind] if kind else None, within=f"{self.within}{field}.")
+        found.defaults = {**found.defaults, **defaults}
+        found.nullable = found.nullable | {name for name, default in defaults.items() if default is None}
+        self.asked[field] = found
+        return found
+
+    def used(self) -> dict[str, Any]:
+        """The config cut down to the fields that its reader looked at: it describes the same model."""
+        return {
+            field: inner.used() if isinstance(inner, Config) else self.fields[field]
+            for field, inner in self.asked.items()
+            if field in self.fields
+        }
+
+    def given(self, field: str) -> Any:
+        """The field's value, or Hugging Face's default for this model_type; `...` where it has neither."""
+        self.asked.setdefault(field, None)
+        value = self.fields.get(field, self.defaults.get(field, ...))
+        if value is None and field not in self.nullable and self.defaults.get(field, ...) is not None:
+            raise self.error(field, "is null; a value was expected")
+        return value
+
+    def count(self, field: str, *, least: int = 1) -> int:
+        """A whole number; the field must be there or have a default."""
+        value = self.given(field)
+        if value is ...:
+            raise self.error(field, "is missing, and Hugging Face has no default that would be this model's")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
+            raise self.error(field, f"is {shown(value):.40}; a whole number of {least} or more was expected")
+        return value
+
+    def layers(self, field: str = "num_hidden_layers", *, least: int = 1) -> int:
+        """The number of layers."""
+        count = self.count(field, least=least)
+        if count > DEEPEST:
+            raise self.error(field, f"is {count}; at most {DEEPEST:,} was expected")
+        return count
+
+    def optional_count(self, field: str) -> int | None:
+        """A whole number or null; absent without a default counts as null."""
+        return None if self.given(field) in (None, ...) else self.count(field)
+
+    def flag(self, field: str) -> bool:
+        """True or false; false where absent without a default."""
+        value = self.given(field)
+        if value is ...:
+            return False
+        if not isinstance(value, bool):
+            raise self.error(field, f"is {shown(value):.40}; true or false was expected")
+        return value
+
+    def same(self, field: str, *aliases: str) -> int:
+        """A count that may stand under several names, which must agree."""
+        given = {name: self.count(name) for name in (field, *aliases) if self.given(name) is not ...}
+        if not given:
+            return self.count(field)
+        if len(set(given.values())) > 1:
+            raise self.error(field, "contradicts itself: " + ", ".join(f"{name} is {n}" for name, n in given.items()))
+        return next(iter(given.values()))
+
+    def layer_numbers(self, field: str) -> frozenset[int]:
+        """A list of layer numbers; empty where absent or null."""
+        value = self.given(field)
+        if value in (None, ...):
+            return frozenset()
+        if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, int) for v in value):
+            raise self.error(field, f"is {shown(value):.40}; a list of layer numbers was expected")
+        return frozenset(value)
+
+    def layer_kinds(self, rule: Sequence[str], *, listed: bool) -> Sequence[str]:
+        """The kind of each layer: that of `layer_types` where given, else the type's rule.
+
+        Where the type does not read `layer_types` (not `listed`), a list that says otherwise is refused.
+        """
+        kinds = self.given("layer_types")
+        if kinds in (None, ...):
+            return rule
+        if not isinstance(kinds, list) or any(kind not in ("full_attention", "sliding_attention") for kind in kinds):
+            raise self.error("layer_types", "must list full_attention or sliding_attention for each layer")
+        if len(kinds) != len(rule):
+            raise self.error("layer_types", f"lists {len(kinds)} layers, but num_hidden_layers is {len(rule)}")
+        if not listed and kinds != rule:
+            slide = f"{rule.count('sliding_attention')} of {len(rule)} layers slide"
+            raise self.error("layer_types", f"contradicts the other fields, by which {slide}")
+        return kinds
+
+    def refuse(self, why: str, fields: Sequence[str]) -> None:
+        """Refuse fields that this model_type does not have."""
+        for field in fields:
+            self.asked.setdefault(field, None)
+            if self.fields.get(field) not in (None, 0, False, []):
+                kind = self.fields.get("model_type")
+                raise self.error(field, f"is {shown(self.fields[field]):.40}, but model_type {kind!r} has no {why}")
+
+    def choice(self, field: str, *options: str) -> str:
+        """One of some texts."""
+        value = self.given(field)
+        if value not in options:
+            raise self.error(field, f"is {shown(value):.40}; {' or '.join(options)} was expected")
+        return str(value)
+
+    def is_listed(self, field: str) -> bool:
+        """Whether the config gives the field a value."""
+        self.asked.setdefault(field, None)
+        return self.fields.get(field) is not None
