@@ -87,6 +87,17 @@ class Architecture:
         return sum(block.count for block in self.blocks)
 
 
+def sharing(model: Architecture, layers: int) -> Architecture:
+    """The model with every `layers` layers of a block using one set of weights: stored once, used often.
+
+    What ALBERT does, arXiv:1909.11942; the KV cache and the arithmetic stay those of all layers.
+    """
+    if layers == 1:
+        return model
+    shared = (replace(block, stored=-(-(block.stored or block.count) // layers)) for block in model.blocks)
+    return replace(model, blocks=tuple(shared))
+
+
 def block_layers(blocks: tuple[Block, ...]) -> tuple[tuple[int, ...], ...]:
     """The layer numbers of each block: its positions, or those that follow the blocks before it."""
     numbers, first = [], 0
@@ -102,7 +113,11 @@ def _layer_tensors(blocks: tuple[Block, ...], hidden: int, *, norm_bias: bool = 
         stored = block.stored or block.count
         for row in (*block.attention.tensors(hidden), *block.mlp.tensors(hidden), *norms, *block.extras):
             yield replace(
-                row, copies=row.copies * stored, used=row.used * stored, passes=block.count // stored, layers=layers
+                row,
+                copies=row.copies * stored,
+                used=row.used * stored,
+                passes=block.count / stored,
+                layers=layers[:stored],
             )
 
 

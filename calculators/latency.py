@@ -62,9 +62,9 @@ class _Products:
 
     part: str
     shards: int | None
-    values: int  # weight values that one token meets, so 2 FLOPs each
+    values: float  # weight values that one token meets, so 2 FLOPs each
     stored: float  # bytes of all copies, as often as they are met
-    products: int  # matrices a token is multiplied with, each started once
+    products: float  # matrices a token is multiplied with, each started once
     experts: int = 0
     chosen: int = 0
 
@@ -77,18 +77,18 @@ def _products(model: Architecture, fmt: Format) -> tuple[_Products, ...]:
         for layer in layers
     }
     head = "embedding" if model.tied_embeddings else "lm_head"
-    sums: dict[tuple[str, int | None, int, int], tuple[int, float, int]] = {}
+    sums: dict[tuple[str, int | None, int, int], tuple[float, float, float]] = {}
     for row in tensors(model):
         if not row.is_matrix or not row.used or (row.part in LOOKED_UP and row.part != head):
             continue
         mlp = mlps[row.layers[0]] if row.part == "routed_experts" else None
         experts, chosen = (mlp.experts, mlp.chosen) if mlp else (0, 0)
         key = ("lm_head" if row.part == head else row.part, row.shards, experts, chosen)
-        values, stored, products = sums.get(key, (0, 0.0, 0))
+        values, stored, products = sums.get(key, (0.0, 0.0, 0.0))
         sums[key] = (
             values + row.values * row.used * row.passes,
             stored + stored_bytes(model, row, fmt) * row.passes,
-            products + max(len(row.layers), 1),
+            products + row.passes * max(len(row.layers), 1),
         )
     return tuple(
         _Products(

@@ -18,7 +18,8 @@ class Tensor:
     `layers` are the numbers of the layers that hold it (empty outside the blocks). Matrices are (outputs, inputs),
     experts' too, one copy an expert and layer. `shards` is the number of devices a copy divides over under tensor
     parallelism: None for any, 1 where each device keeps it whole. `passes` is how often a token meets each copy: more
-    than once where layers share their weights. `elementwise`: scales or decays, of whatever shape, not multiplied with.
+    than once where layers share their weights (on average, where they do not share evenly). `elementwise`: scales or
+    decays, of whatever shape, not multiplied with.
     """
 
     part: str
@@ -26,7 +27,7 @@ class Tensor:
     shape: tuple[int, ...]
     copies: int = 1
     used: int = 1
-    passes: int = 1
+    passes: float = 1
     layers: Sequence[int] = ()
     shards: int | None = None
     elementwise: bool = False

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calculators import UNKNOWN
-from calculators.architecture import Architecture
+from calculators.architecture import Architecture, sharing
 from calculators.attention import GroupedQueryAttention
 from calculators.estimate import Workload
 from calculators.formats import LAYER_RULES, Finer, Format
@@ -104,6 +104,7 @@ def models() -> Mapping[str, Architecture]:
     return MappingProxyType({name: facts.architecture for name, facts in model_facts().items()})
 
 
+SHARING = "sharing"  # layers that use one set of weights: no config says so, but one may ask what it would save
 # Sizes of a model that a visitor may change, and the config.json fields that hold them: the first that a config has.
 WHAT_IFS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -114,6 +115,7 @@ WHAT_IFS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ffn": ("moe_intermediate_size", "intermediate_size"),
         "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
         "top_k": ("num_experts_per_tok",),
+        SHARING: (),
     }
 )
 
@@ -132,6 +134,7 @@ def what_if_sizes(name: str) -> Mapping[str, int]:
         present = [field for field in names if config.get(field)]
         if present:
             found[size] = config[present[0]]
+    found[SHARING] = 1
     return MappingProxyType(found)
 
 
@@ -145,12 +148,14 @@ def what_if(name: str, **sizes: int) -> Architecture:
     attention = facts.architecture.blocks[0].attention
     if isinstance(attention, GroupedQueryAttention):
         config |= {"head_dim": attention.head_dim, "num_key_value_heads": attention.kv_heads}
+    shared = sizes.pop(SHARING, 1)
     for size, value in sizes.items():
         present = [field for field in WHAT_IFS[size] if config.get(field)]
         if not present:
             raise ValueError(f"{name} has no {size} to change")
         config[present[0]] = value
-    return replace(model_from_config(config, name=f"{name}, changed"), source=facts.source, note=facts.note)
+    changed = model_from_config(config, name=f"{name}, changed")
+    return sharing(replace(changed, source=facts.source, note=facts.note), shared)
 
 
 def _layouts() -> Mapping[str, Format]:

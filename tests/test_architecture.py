@@ -13,6 +13,7 @@ from calculators.architecture import (
     mtp_parameters,
     parameters,
     parameters_by_part,
+    sharing,
     tensors,
     tier,
 )
@@ -136,3 +137,14 @@ def test_attended_pairs_are_the_sum_of_what_each_position_reaches(window, prompt
 )  # fmt: skip
 def test_a_model_belongs_to_the_scale_of_its_stored_parameters(name, scale):
     assert tier(MODELS[name]) == scale
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 32])
+def test_shared_layers_are_stored_once_and_used_often(layers):
+    model = MODELS["llama-3.1-8b"]
+    shared = sharing(model, layers)
+    each = sum(row.values for row in tensors(model) if row.layers)
+    assert parameters(model) - parameters(shared) == (32 - -(-32 // layers)) * each
+    assert kv_cache_bytes(shared, cache_formats()["BF16"], batch=1, context_tokens=1) == 131_072
+    for row, before in zip(tensors(shared), tensors(model), strict=True):
+        assert row.used * row.passes == pytest.approx(before.used)

@@ -93,6 +93,7 @@ def size_sliders() -> None:
     labels = {
         "layers": "Layers", "hidden": "Hidden size", "heads": "Query heads", "kv_heads": "KV heads",
         "ffn": "FFN width", "experts": "Experts", "top_k": "Experts a token uses",
+        "sharing": "Layers that share one set of weights",
     }  # fmt: skip
     sizes = what_if_sizes(st.session_state.model)
     if "experts" in sizes:

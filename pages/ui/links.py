@@ -47,6 +47,7 @@ SIZES: Mapping[str, tuple[int, int, int]] = MappingProxyType(
         "ffn": (64, 65_536, 64),
         "experts": (1, 512, 1),
         "top_k": (1, 64, 1),
+        "sharing": (1, 16, 1),
     }
 )
 
@@ -165,6 +166,7 @@ class Inputs:
     ffn: int | None = None
     experts: int | None = None
     top_k: int | None = None
+    sharing: int | None = None
     compute: float = FIELDS["compute"].default
     have: str = FIELDS["have"].default
     count: int = FIELDS["count"].default
