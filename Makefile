@@ -9,13 +9,16 @@ APT      = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout
 # A .venv whose Python was removed from the machine counts as none.
 $(shell test -x $(BIN)/python || rm -f $(BIN)/python .venv/.run .venv/.dev)
 
-.PHONY: run test lint format bench accuracy clean chromium
+.PHONY: run test transformers lint format bench accuracy clean chromium
 
 run: .venv/.run
 	@exec $(BIN)/python -m streamlit run app.py --server.address 127.0.0.1 --server.port 8501 --server.headless true
 
 test: .venv/.dev chromium
-	@test -x $(CHROMIUM) || set -- -m "not browser"; $(BIN)/python -m pytest "$$@"
+	@test -x $(CHROMIUM) || set -- -m "not browser and not transformers"; $(BIN)/python -m pytest "$$@"
+
+transformers: .venv/.transformers
+	$(BIN)/python -m pytest -m transformers tests/test_transformers.py
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -38,6 +41,11 @@ clean:
 
 .venv/.dev: requirements-dev.txt .venv/.run
 	@echo "Installing requirements-dev.txt into .venv"
+	@$(PIP) -r $<
+	@touch $@
+
+.venv/.transformers: requirements-transformers.txt .venv/.dev
+	@echo "Installing requirements-transformers.txt into .venv"
 	@$(PIP) -r $<
 	@touch $@
 

@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 COLUMNS = {
     "id": "id",
     "model_type": "model_type",
+    "counted_with": "counted_with",
     "parameters": "parameters",
     "active": "active_parameters",
     "kv_bytes_per_token": "kv_bytes_per_token_bf16",

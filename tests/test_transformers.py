@@ -1,0 +1,50 @@
+"""The ledger counts what transformers builds: models made on the meta device, without weights. Run: make transformers."""
+
+import json
+
+import pytest
+
+from calculators.architecture import parameters
+from presets import model_from_config
+from presets.configs import KINDS
+from tests.facts import COUNTS, config
+
+pytestmark = pytest.mark.transformers
+# One model of each type that transformers has a class for.
+SAMPLE = {
+    row["model_type"]: name
+    for name, row in COUNTS.items()
+    if row["model_type"] in KINDS and row["counted_with"].isidentifier()
+}
+
+
+def built(fields: dict, class_name: str):
+    """The model that transformers builds from a config, on the meta device."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    fields = {name: value for name, value in fields.items() if not name.startswith("_") and name != "auto_map"}
+    model_class = getattr(transformers, class_name)
+    with torch.device("meta"):
+        return model_class(model_class.config_class(**json.loads(json.dumps(fields))))
+
+
+@pytest.mark.parametrize("name", SAMPLE.values(), ids=SAMPLE)
+def test_parameters_are_those_that_transformers_builds(name):
+    model = built(config(name), COUNTS[name]["counted_with"])
+    assert parameters(model_from_config(config(name), name=name)) == model.num_parameters()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("llama-3.1-8b", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
+        ("llama-3.1-8b", {"head_dim": 64, "num_key_value_heads": 2, "vocab_size": 1000}),
+        ("qwen2.5-0.5b", {"tie_word_embeddings": False, "num_hidden_layers": 3}),
+        ("qwen3-30b-a3b", {"mlp_only_layers": [0, 2], "decoder_sparse_step": 2, "num_hidden_layers": 6}),
+        ("deepseek-v3", {"q_lora_rank": None, "first_k_dense_replace": 1, "num_hidden_layers": 4}),
+        ("gpt-oss-20b", {"attention_bias": False, "tie_word_embeddings": True}),
+        ("gemma-2-2b", {"tie_word_embeddings": False, "attention_bias": True}),
+    ],
+)
+def test_changed_fields_change_both_alike(name, changes):
+    model = built(config(name, **changes), COUNTS[name]["counted_with"])
+    assert parameters(model_from_config(config(name, **changes), name=name)) == model.num_parameters()
