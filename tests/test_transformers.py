@@ -1,4 +1,4 @@
-"""The ledger counts what transformers builds: models made on the meta device, without weights. Run: make transformers."""
+"""The ledger counts what transformers builds on the meta device, without weights. Run: make transformers."""
 
 import json
 
