@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 from calculators import Quantity
@@ -42,6 +43,7 @@ class Format:
     finer: tuple[Finer, ...] = ()
     arithmetic: str = "bf16"
     source: str = ""
+    checked: date | None = None  # the day the source was read
     note: str = ""
 
     @property

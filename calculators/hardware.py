@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from types import MappingProxyType
 
 import numpy as np
@@ -75,6 +76,7 @@ class Engine:
     chunk_tokens: float
     small_chunk_tokens: float
     source: str = ""
+    checked: date | None = None  # the day the source was read
     measured_as: tuple[str, ...] = ()  # what measurements call it
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,6 +1,7 @@
 """What do the preset files hold? One reader a kind of record, each a mapping from the human name to the record."""
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,7 +22,7 @@ from calculators.hardware import Accelerator, Engine
 from calculators.scaling import ScalingLaw
 from calculators.tensor import PARTS
 from presets.configs import model_from_config
-from presets.loader import HERE, Entry, load, table
+from presets.loader import HERE, Entry, load, load_rows, table
 
 ARITHMETIC = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
 
@@ -41,6 +42,33 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Disagreement:
+    """A figure on which sources differ: what the catalog keeps (UNKNOWN where it trusts none), what others say."""
+
+    figure: str
+    unit: str
+    kept: float
+    remark: str
+    others: tuple["Claim", ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What one source says of a figure, in the figure's unit."""
+
+    value: float
+    source: str
+    remark: str
+
+
+# Figures of an accelerator that a disagreement may name, each with its unit as data sheets write it.
+DISPUTED: Mapping[str, str] = MappingProxyType(
+    {"memory": "GB", "driver memory": "GiB", "bandwidth": "GB/s", "power": "W", "link, both directions": "GB/s"}
+    | dict.fromkeys(ARITHMETIC, "TFLOP/s")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AcceleratorFacts:
     """An accelerator preset with what surrounds the figures: kind, vendor, link, price's origin, disagreements."""
 
@@ -54,7 +82,7 @@ class AcceleratorFacts:
     list_price_usd: float
     source: str
     checked: date
-    disagreements: tuple[str, ...]
+    disagreements: tuple[Disagreement, ...]
     note: str
 
 
@@ -200,7 +228,7 @@ def _formats(kind: str) -> Mapping[str, Format]:
         return rule
 
     def read(entry: Entry) -> Format:
-        source, _ = entry.origin()
+        source, checked = entry.origin()
         leaves = frozenset(entry.texts("leaves", []))
         if not leaves <= set(PARTS):
             raise entry.error(f"leaves {sorted(leaves - set(PARTS))} are no parts; parts are {', '.join(PARTS)}")
@@ -215,6 +243,7 @@ def _formats(kind: str) -> Mapping[str, Format]:
             finer=tuple(finer(rule) for rule in entry.tables("finer")),
             arithmetic=arithmetic,
             source=source,
+            checked=checked,
             note=entry.text("note", ""),
         )
 
@@ -250,6 +279,33 @@ def _allowances() -> Mapping[str, float]:
     return load("accelerators.toml", _allowance, table("accelerators.toml")["allowance"])
 
 
+@cache
+def cited() -> Mapping[str, str]:
+    """Sources by the short name that a disagreement calls them."""
+    return load("cited.toml", lambda entry: entry.origin()[0])
+
+
+def _disagreement(entry: Entry, text: str) -> Disagreement:
+    """Reads "figure: catalog 12 (remark), source 13, source 14 (remark)"."""
+    figure, _, said = text.partition(": ")
+    if figure not in DISPUTED:
+        raise entry.error(f"disagreements: figure {figure!r} is not one of {', '.join(DISPUTED)}")
+    claims = []
+    for part in re.split(r", (?![^(]*\))", said):
+        read = re.fullmatch(r"(\S.*?) (unknown|\d+(?:\.\d+)?)(?: \((.+)\))?", part)
+        if read is None or (read[1] not in cited()) is bool(claims):
+            known = "a source of cited.toml" if claims else "catalog"
+            raise entry.error(f"disagreements: {figure}: {part!r}; {known}, a number and (a remark) were expected")
+        value = UNKNOWN if read[2] == "unknown" else float(read[2])
+        claims.append(Claim(value=value, source=cited().get(read[1], ""), remark=read[3] or ""))
+    kept, *others = claims
+    if not others:
+        raise entry.error(f"disagreements: {figure}: no other source is named")
+    return Disagreement(
+        figure=figure, unit=DISPUTED[figure], kept=kept.value, remark=kept.remark, others=tuple(others)
+    )
+
+
 def _accelerator(entry: Entry) -> AcceleratorFacts:
     source, checked = entry.origin()
     kind = entry.text("kind")
@@ -283,7 +339,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         list_price_usd=entry.number("list_price_usd", UNKNOWN),
         source=source,
         checked=checked,
-        disagreements=tuple(entry.texts("disagreements", [])),
+        disagreements=tuple(_disagreement(entry, text) for text in entry.texts("disagreements", [])),
         note=entry.text("note", ""),
     )
     for part in (peaks, link, rent):
@@ -305,16 +361,119 @@ def accelerators() -> Mapping[str, Accelerator]:
     return MappingProxyType({name: facts.accelerator for name, facts in accelerator_facts().items()})
 
 
+# The columns of prices.csv, and what stands in each; an empty cell is unknown.
+PRICES: Mapping[str, type] = MappingProxyType(
+    {
+        "sold_as": str, "memory_gb": float, "accelerators": str, "provider": str, "instance": str, "devices": int,
+        "usd_per_hour": float, "usd_per_device_hour": float, "pricing": str, "region": str, "date": str, "source": str,
+        "checked": date, "note": str,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """A price that a provider asked on a date (a day, a month or a year), for devices as it names them.
+
+    `accelerators`: those of the catalog that the name can mean; several where the provider does not say which form.
+    """
+
+    sold_as: str
+    memory_gb: float
+    accelerators: tuple[str, ...]
+    provider: str
+    instance: str
+    devices: float
+    usd_per_hour: float
+    usd_per_device_hour: float
+    pricing: str
+    region: str
+    date: str
+    source: str
+    checked: date
+    note: str
+
+
+def _offer(entry: Entry) -> Offer:
+    source, checked = entry.origin()
+    meant = entry.text("accelerators", "")
+    names = tuple(meant.split("; ")) if meant else ()
+    for name in names:
+        if name not in accelerators():
+            raise entry.error(f"accelerators: {name!r} is not in accelerators.toml")
+    day = entry.text("date")
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", day):
+        raise entry.error(f"date is {day!r}; a year, a month or a day was expected: 2025, 2025-03, 2025-03-07")
+    offer = Offer(
+        sold_as=entry.text("sold_as"),
+        memory_gb=entry.number("memory_gb", UNKNOWN),
+        accelerators=names,
+        provider=entry.text("provider"),
+        instance=entry.text("instance", ""),
+        devices=entry.number("devices", UNKNOWN),
+        usd_per_hour=entry.number("usd_per_hour", UNKNOWN),
+        usd_per_device_hour=entry.number("usd_per_device_hour"),
+        pricing=entry.text("pricing"),
+        region=entry.text("region", ""),
+        date=day,
+        source=source,
+        checked=checked,
+        note=entry.text("note", ""),
+    )
+    if abs(offer.usd_per_hour - offer.devices * offer.usd_per_device_hour) > 1e-3 * offer.usd_per_hour:
+        raise entry.error(
+            f"usd_per_hour is {offer.usd_per_hour}; {offer.devices:g} devices at {offer.usd_per_device_hour} "
+            f"make {offer.devices * offer.usd_per_device_hour:g}"
+        )
+    return offer
+
+
+@cache
+def offers() -> tuple[Offer, ...]:
+    """Every published price of a rented device."""
+    return load_rows("prices.csv", PRICES, _offer)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedTotal:
+    """What a checkpoint's repository says it holds, in values; `beside`: what of it is no parameter of the model."""
+
+    total: int
+    beside: Mapping[str, int]
+    reason: str
+    source: str
+    checked: date
+
+
+def _published_total(entry: Entry) -> PublishedTotal:
+    source, checked = entry.origin()
+    beside = entry.table("beside", None)
+    counts = {name: beside.get(name, int) for name in beside.values} if beside else {}
+    return PublishedTotal(
+        total=entry.get("total", int),
+        beside=MappingProxyType(counts),
+        reason=entry.text("reason", ""),
+        source=source,
+        checked=checked,
+    )
+
+
+@cache
+def published_totals() -> Mapping[str, PublishedTotal]:
+    """Published totals by the name of the config; models without one are absent."""
+    return load("published_totals.toml", _published_total)
+
+
 # Every constant of an Engine; each is a table with value, low, high and source.
 CONSTANTS = tuple(
     field
     for field in Engine.__dataclass_fields__
-    if field not in ("name", "source", "measured_as", "ranges", "sources")
+    if field not in ("name", "source", "checked", "measured_as", "ranges", "sources")
 )
 
 
 def _engine(entry: Entry) -> Engine:
-    source, _ = entry.origin()
+    source, checked = entry.origin()
     values, ranges, sources = {}, {}, {}
     for key in CONSTANTS:
         constant = entry.table(key)
@@ -328,6 +487,7 @@ def _engine(entry: Entry) -> Engine:
     return Engine(
         name=entry.name,
         source=source,
+        checked=checked,
         measured_as=tuple(entry.texts("measured_as")),
         ranges=MappingProxyType(ranges),
         sources=MappingProxyType(sources),

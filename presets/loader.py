@@ -3,10 +3,13 @@
 An entry without `source` and `checked`, with an unknown key or with a value of the wrong kind is refused by name.
 """
 
+import csv
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cache
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,6 +20,7 @@ KINDS = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table",
     date: "a date",
 }  # fmt: skip
+
 
 
 class PresetError(ValueError):
@@ -63,7 +67,7 @@ class Entry:
     def number(self, key: str, default: Any = ...) -> Any:
         """A number of zero or more."""
         value = self.get(key, (int, float), default)
-        if key in self.values and not value >= 0:
+        if key in self.values and not 0 <= value < inf:
             raise self.error(f"{key} is {value!r}; a number of zero or more was expected")
         return value
 
@@ -112,3 +116,34 @@ def load(file: str, read: Callable[[Entry], Record], entries: Mapping[str, Any] 
         records[name] = read(entry)
         entry.done()
     return MappingProxyType(records)
+
+
+def load_rows(file: str, columns: Mapping[str, type], read: Callable[[Entry], Record]) -> tuple[Record, ...]:
+    """All rows of a CSV file with these columns, each read by `read` as an entry without its empty cells."""
+    records = []
+    for line, row in enumerate(rows(file), 1):
+        if line == 1:
+            if row != tuple(columns):
+                raise PresetError(f"presets/{file}: the columns are {', '.join(row)}; expected {', '.join(columns)}")
+            continue
+        if len(row) != len(columns):
+            raise PresetError(f"presets/{file}: line {line}: has {len(row)} cells; expected {len(columns)}")
+        values = {name: _cell(text, columns[name]) for name, text in zip(columns, row, strict=True) if text}
+        entry = Entry(file, f"line {line}", values)
+        records.append(read(entry))
+        entry.done()
+    return tuple(records)
+
+
+def _cell(text: str, kind: type) -> Any:
+    """The value that a cell stands for; the text itself where it stands for none, which the entry then refuses."""
+    with suppress(ValueError):
+        return date.fromisoformat(text) if kind is date else kind(text)
+    return text
+
+
+@cache
+def rows(file: str) -> tuple[tuple[str, ...], ...]:
+    """The lines of a CSV file of this folder, the header first."""
+    with (HERE / file).open(encoding="utf-8", newline="") as lines:
+        return tuple(map(tuple, csv.reader(lines)))
