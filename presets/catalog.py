@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calculators import UNKNOWN
-from calculators.architecture import Architecture, sharing
+from calculators.architecture import Architecture, parameters, sharing
 from calculators.attention import GroupedQueryAttention
 from calculators.estimate import Workload
 from calculators.formats import LAYER_RULES, Finer, Format
@@ -47,9 +47,9 @@ class Disagreement:
 
     figure: str
     unit: str
-    kept: float
-    remark: str
+    kept: "Claim"
     others: tuple["Claim", ...]
+    checked: date
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class Claim:
 
     value: float
     source: str
-    remark: str
+    remark: str = ""
 
 
 # Figures of an accelerator that a disagreement may name, each with its unit as data sheets write it.
@@ -77,6 +77,7 @@ class AcceleratorFacts:
     kind: str
     vendor_memory_bytes: float
     driver_known: bool
+    allowance_source: str
     link_name: str
     rent: str
     list_price_usd: float
@@ -265,17 +266,17 @@ def cache_formats() -> Mapping[str, Format]:
 PCIE_DEVICES = 8  # cards that one machine's slots take; vendors state a number only where cards have links of their own
 
 
-def _allowance(entry: Entry) -> float:
-    entry.origin()
+def _allowance(entry: Entry) -> tuple[float, str]:
+    source, _ = entry.origin()
     share, low, high = (float(entry.number(key)) for key in ("share", "low", "high"))
     if not low <= share <= high <= 1:
         raise entry.error(f"share is {share}; low <= share <= high <= 1 was expected")
-    return share
+    return share, source
 
 
 @cache
-def _allowances() -> Mapping[str, float]:
-    """Share of its memory that a device of a kind shows, where its driver's figure is unknown."""
+def _allowances() -> Mapping[str, tuple[float, str]]:
+    """Share of its memory that a device of a kind shows, where its driver's figure is unknown; and the source."""
     return load("accelerators.toml", _allowance, table("accelerators.toml")["allowance"])
 
 
@@ -285,25 +286,23 @@ def cited() -> Mapping[str, str]:
     return load("cited.toml", lambda entry: entry.origin()[0])
 
 
-def _disagreement(entry: Entry, text: str) -> Disagreement:
+def _disagreement(entry: Entry, text: str, source: str, checked: date) -> Disagreement:
     """Reads "figure: catalog 12 (remark), source 13, source 14 (remark)"."""
     figure, _, said = text.partition(": ")
     if figure not in DISPUTED:
         raise entry.error(f"disagreements: figure {figure!r} is not one of {', '.join(DISPUTED)}")
-    claims = []
+    claims: list[Claim] = []
     for part in re.split(r", (?![^(]*\))", said):
         read = re.fullmatch(r"(\S.*?) (unknown|\d+(?:\.\d+)?)(?: \((.+)\))?", part)
         if read is None or (read[1] not in cited()) is bool(claims):
             known = "a source of cited.toml" if claims else "catalog"
             raise entry.error(f"disagreements: {figure}: {part!r}; {known}, a number and (a remark) were expected")
         value = UNKNOWN if read[2] == "unknown" else float(read[2])
-        claims.append(Claim(value=value, source=cited().get(read[1], ""), remark=read[3] or ""))
+        claims.append(Claim(value=value, source=cited().get(read[1], source), remark=read[3] or ""))
     kept, *others = claims
     if not others:
         raise entry.error(f"disagreements: {figure}: no other source is named")
-    return Disagreement(
-        figure=figure, unit=DISPUTED[figure], kept=kept.value, remark=kept.remark, others=tuple(others)
-    )
+    return Disagreement(figure=figure, unit=DISPUTED[figure], kept=kept, others=tuple(others), checked=checked)
 
 
 def _accelerator(entry: Entry) -> AcceleratorFacts:
@@ -318,7 +317,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
     slotted = link_name.startswith("PCIe") and kind in ("data centre", "workstation", "desktop")
     accelerator = Accelerator(
         name=entry.name,
-        memory_bytes=vendor_bytes * _allowances()[kind] if driver_bytes is None else driver_bytes,
+        memory_bytes=vendor_bytes * _allowances()[kind][0] if driver_bytes is None else driver_bytes,
         bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
         peak_flops_per_s=MappingProxyType(
             {key: float(peaks.number(key)) for key in ARITHMETIC if key in peaks.values} if peaks else {}
@@ -334,12 +333,13 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         kind=kind,
         vendor_memory_bytes=vendor_bytes,
         driver_known=driver_bytes is not None,
+        allowance_source=_allowances()[kind][1],
         link_name=link_name,
         rent=", ".join(rent.text(key) for key in ("provider", "pricing", "date", "source")) if rent else "unknown",
         list_price_usd=entry.number("list_price_usd", UNKNOWN),
         source=source,
         checked=checked,
-        disagreements=tuple(_disagreement(entry, text) for text in entry.texts("disagreements", [])),
+        disagreements=tuple(_disagreement(entry, text, source, checked) for text in entry.texts("disagreements", [])),
         note=entry.text("note", ""),
     )
     for part in (peaks, link, rent):
@@ -373,7 +373,7 @@ PRICES: Mapping[str, type] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
-    """A price that a provider asked on a date (a day, a month or a year), for devices as it names them.
+    """A price that a provider quoted on a day, in a month or in a year, for devices as it names them.
 
     `accelerators`: those of the catalog that the name can mean; several where the provider does not say which form.
     """
@@ -388,7 +388,7 @@ class Offer:
     usd_per_device_hour: float
     pricing: str
     region: str
-    date: str
+    quoted: str
     source: str
     checked: date
     note: str
@@ -415,7 +415,7 @@ def _offer(entry: Entry) -> Offer:
         usd_per_device_hour=entry.number("usd_per_device_hour"),
         pricing=entry.text("pricing"),
         region=entry.text("region", ""),
-        date=day,
+        quoted=day,
         source=source,
         checked=checked,
         note=entry.text("note", ""),
@@ -462,6 +462,29 @@ def _published_total(entry: Entry) -> PublishedTotal:
 def published_totals() -> Mapping[str, PublishedTotal]:
     """Published totals by the name of the config; models without one are absent."""
     return load("published_totals.toml", _published_total)
+
+
+@cache
+def disagreements() -> Mapping[str, tuple[Disagreement, ...]]:
+    """What sources disagree on, by the name of the accelerator or model; names without are absent.
+
+    A model's published total is such a figure where it is not the count of its parameters.
+    """
+    found = {name: facts.disagreements for name, facts in accelerator_facts().items() if facts.disagreements}
+    for name, facts in model_facts().items():
+        total, counted = published_totals().get(facts.config_name), parameters(facts.architecture)
+        if total is not None and total.total != counted:
+            beside = " + ".join(f"{count:,} of {what}" for what, count in total.beside.items())
+            found[name] = (
+                Disagreement(
+                    figure="parameters",
+                    unit="",
+                    kept=Claim(value=counted, source=f"counted from {facts.source}"),
+                    others=(Claim(value=total.total, source=total.source, remark=total.reason or f"with {beside}"),),
+                    checked=total.checked,
+                ),
+            )
+    return MappingProxyType(found)
 
 
 # Every constant of an Engine; each is a table with value, low, high and source.

@@ -22,7 +22,6 @@ KINDS = {
 }  # fmt: skip
 
 
-
 class PresetError(ValueError):
     """A preset file says something that cannot be used; the message names file, entry and key."""
 

@@ -123,7 +123,7 @@ def published_totals(reference: Path) -> None:
     """published_totals.toml."""
     facts = json.loads((reference / "parameters.json").read_text(encoding="utf-8"))
     text = (
-        "# Totals that checkpoints were published with, by the name of the config. Made by `python -m presets.make`.\n#\n"
+        "# Totals that checkpoints were published with, by the config's name; made by `python -m presets.make`.\n#\n"
         "# total   what the repository says its safetensors files hold, in values\n"
         "# beside  what stands in them that is no parameter of the main model: buffers, copies, extra blocks, scales\n"
         "# reason  why the total says nothing about the parameters, or that nobody found out\n"

@@ -15,6 +15,7 @@ PAGES = {
     "pages/latency.py": "Latency",
     "pages/scaling.py": "Scaling laws",
     "pages/recommend.py": "Recommend",
+    "pages/catalog.py": "Catalog",
 }
 
 

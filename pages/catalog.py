@@ -1,0 +1,81 @@
+"""What is in the catalog, who says so, and where do sources disagree?"""
+
+from functools import partial
+
+import streamlit as st
+
+from pages.ui import controls, entries, explain, shell
+
+shell.guard()
+st.title("Catalog", anchor=False)
+controls.problems()
+st.markdown(explain.markdown(entries.summary()))
+
+COLUMNS = {
+    "Open": st.column_config.LinkColumn(
+        "Open", display_text="open", width="small", help="The source, where it has an address."
+    ),
+    "Source": st.column_config.TextColumn("Source", width="large"),
+    "Others say": st.column_config.TextColumn("Others say", width="large"),
+}
+
+
+def listing(kind: str, items: tuple[entries.Item, ...]) -> None:
+    """A kind's table, its file, and everything about the row that was chosen."""
+    table = entries.frame(items)
+    numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in table.select_dtypes("number")}
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        column_config=COLUMNS | numbers,
+        placeholder=explain.UNKNOWN,
+        height=min(35 * len(items) + 38, 460),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"table_{kind}",
+        alt=f"{kind} of the catalog",
+    )
+    st.download_button(
+        f"{kind} as CSV",
+        partial(entries.csv_text, items),
+        f"weighbridge-{kind.lower().replace(' ', '-')}.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        help="What the table shows, with all figures in base units and the source of each.",
+    )
+    rows = [row for row in chosen.selection.rows if row < len(items)]
+    if not rows:
+        st.caption("Choose a row for all its figures, each with its own source.")
+        return
+    item = items[rows[0]]
+    st.subheader(item.name, anchor=False)
+    for text in (*item.disagreements, item.note):
+        if text:
+            st.text(text)
+    st.dataframe(entries.details(item), hide_index=True, column_config=COLUMNS)
+
+
+@st.fragment
+def catalog() -> None:
+    """The search and the tables: a search runs this alone."""
+    search = st.text_input(
+        "Search everything", max_chars=100, key="find", persist_state="session", icon=":material/search:",
+        placeholder="H100, gemma, AWQ, spot, 2024 …", help="Rows that contain every word.",
+    )  # fmt: skip
+    found = {kind: entries.found(kind, search or "") for kind in entries.KINDS}
+    labels = {kind: f"{kind} {len(items):,}" for kind, items in found.items()}
+    if "kinds" in st.session_state:  # the open tab stays open when its count changes
+        st.session_state.kinds = labels[st.session_state.kinds.rpartition(" ")[0]]
+    tabs = st.tabs(list(labels.values()), key="kinds", on_change="rerun")
+    for (kind, items), tab in zip(found.items(), tabs, strict=True):
+        if not tab.open:
+            continue
+        with tab:
+            if items:
+                listing(kind, items)
+            else:
+                st.info(entries.nothing(kind, {name: len(rows) for name, rows in found.items()}))
+
+
+catalog()
