@@ -12,18 +12,20 @@ controls.problems()
 st.markdown(explain.markdown(entries.summary()))
 
 COLUMNS = {
-    "Open": st.column_config.LinkColumn(
-        "Open", display_text="open", width="small", help="The source, where it has an address."
-    ),
-    "Source": st.column_config.TextColumn("Source", width="large"),
-    "Others say": st.column_config.TextColumn("Others say", width="large"),
+    "Open": st.column_config.LinkColumn(display_text="open", width=60, help="The source, where it has an address."),
+    "Source": st.column_config.TextColumn(width="large"),
+    "Others say": st.column_config.TextColumn(width="large"),
+    "Sources differ on": st.column_config.TextColumn(width="small"),
 }
 
 
-def listing(kind: str, items: tuple[entries.Item, ...]) -> None:
+def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
     """A kind's table, its file, and everything about the row that was chosen."""
     table = entries.frame(items)
-    numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in table.select_dtypes("number")}
+    numbers = {
+        name: st.column_config.NumberColumn(format="%.2f" if "$" in name else "%.3g")
+        for name in table.select_dtypes("number")
+    }
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -32,7 +34,7 @@ def listing(kind: str, items: tuple[entries.Item, ...]) -> None:
         height=min(35 * len(items) + 38, 460),
         on_select="rerun",
         selection_mode="single-row",
-        key=f"table_{kind}",
+        key=f"{kind} {search}",  # another search, another choice
         alt=f"{kind} of the catalog",
     )
     st.download_button(
@@ -59,11 +61,11 @@ def listing(kind: str, items: tuple[entries.Item, ...]) -> None:
 @st.fragment
 def catalog() -> None:
     """The search and the tables: a search runs this alone."""
-    search = st.text_input(
+    search: str = st.text_input(
         "Search everything", max_chars=100, key="find", persist_state="session", icon=":material/search:",
         placeholder="H100, gemma, AWQ, spot, 2024 …", help="Rows that contain every word.",
     )  # fmt: skip
-    found = {kind: entries.found(kind, search or "") for kind in entries.KINDS}
+    found = {kind: entries.found(kind, search) for kind in entries.KINDS}
     labels = {kind: f"{kind} {len(items):,}" for kind, items in found.items()}
     if "kinds" in st.session_state:  # the open tab stays open when its count changes
         st.session_state.kinds = labels[st.session_state.kinds.rpartition(" ")[0]]
@@ -73,7 +75,7 @@ def catalog() -> None:
             continue
         with tab:
             if items:
-                listing(kind, items)
+                listing(kind, items, search)
             else:
                 st.info(entries.nothing(kind, {name: len(rows) for name, rows in found.items()}))
 

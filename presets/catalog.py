@@ -54,8 +54,9 @@ class Disagreement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """What one source says of a figure, in the figure's unit."""
+    """What one source says of a figure, in the figure's unit; `by` is the source's short name."""
 
+    by: str
     value: float
     source: str
     remark: str = ""
@@ -298,7 +299,7 @@ def _disagreement(entry: Entry, text: str, source: str, checked: date) -> Disagr
             known = "a source of cited.toml" if claims else "catalog"
             raise entry.error(f"disagreements: {figure}: {part!r}; {known}, a number and (a remark) were expected")
         value = UNKNOWN if read[2] == "unknown" else float(read[2])
-        claims.append(Claim(value=value, source=cited().get(read[1], source), remark=read[3] or ""))
+        claims.append(Claim(by=read[1], value=value, source=cited().get(read[1], source), remark=read[3] or ""))
     kept, *others = claims
     if not others:
         raise entry.error(f"disagreements: {figure}: no other source is named")
@@ -479,8 +480,15 @@ def disagreements() -> Mapping[str, tuple[Disagreement, ...]]:
                 Disagreement(
                     figure="parameters",
                     unit="",
-                    kept=Claim(value=counted, source=f"counted from {facts.source}"),
-                    others=(Claim(value=total.total, source=total.source, remark=total.reason or f"with {beside}"),),
+                    kept=Claim(by="catalog", value=counted, source=f"counted from {facts.source}"),
+                    others=(
+                        Claim(
+                            by="checkpoint",
+                            value=total.total,
+                            source=total.source,
+                            remark=total.reason or f"with {beside}",
+                        ),
+                    ),
                     checked=total.checked,
                 ),
             )

@@ -159,7 +159,6 @@ def models() -> tuple[Item, ...]:
                     "Parameters, B": rounded(counted["parameters"], 1e9),
                     "Active, B": rounded(counted["active_parameters"], 1e9),
                     "Published in": facts.published_in,
-                    "Weights, GiB": rounded(counted["published_weight_bytes"], GIB),
                     "Cache, KiB a token": rounded(counted["bf16_cache_bytes_per_token"], 2**10),
                     "Context, k": rounded(model.max_context, 2**10),
                     "MMLU, %": score.score if score else nan,
@@ -207,8 +206,6 @@ def accelerators() -> tuple[Item, ...]:
                     "Memory, GB": rounded(facts.vendor_memory_bytes, GIB),
                     "Bandwidth, GB/s": rounded(card.bandwidth_bytes_per_s, 1e9),
                     "BF16, TFLOP/s": rounded(card.peak_flops_per_s.get("bf16", nan), 1e12),
-                    "FP8, TFLOP/s": rounded(card.peak_flops_per_s.get("fp8", nan), 1e12),
-                    "Link, GB/s": rounded(card.link_bytes_per_s, 1e9),
                     "Power, W": rounded(card.power_w),
                     "Rent, $ an hour": rounded(card.usd_per_hour),
                     "Sources differ on": ", ".join(differing(name)),
@@ -305,7 +302,7 @@ def prices() -> tuple[Item, ...]:
                 "Devices": offer.devices,
                 "Pricing": offer.pricing,
                 "Region": offer.region,
-                "Accelerator": " or ".join(offer.accelerators),
+                "Accelerator": " or ".join(map(explain.short_device, offer.accelerators)),
             },
             figures=tuple(
                 named(
@@ -347,7 +344,7 @@ def disagreements() -> tuple[Item, ...]:
                         "Of": name,
                         "Figure": dispute.figure,
                         "The catalog keeps": said(dispute.kept, dispute.unit),
-                        "Others say": "; ".join(said(claim, dispute.unit) for claim in dispute.others),
+                        "Others say": "; ".join(f"{claim.by}: {said(claim, dispute.unit)}" for claim in dispute.others),
                     },
                     figures=tuple(figures),
                     source="; ".join(dict.fromkeys(claim.source for claim in dispute.others)),
@@ -370,11 +367,11 @@ LISTED: Mapping[str, Callable[[], tuple[Item, ...]]] = MappingProxyType(
 )
 
 
-def link(source: str) -> str | None:
-    """An address at which a source can be read, where it names one.
+def link(source: str) -> str:
+    """An address at which a source can be read; empty where it names none.
 
     >>> link("Epoch AI; karpathy/nanoGPT@3adf61e1:README.md (peaks)"), link("arXiv:2405.10938, table 2"), link("a log")
-    ('https://github.com/karpathy/nanoGPT/tree/3adf61e1', 'https://arxiv.org/abs/2405.10938', None)
+    ('https://github.com/karpathy/nanoGPT/tree/3adf61e1', 'https://arxiv.org/abs/2405.10938', '')
     """
     for pattern, address in (
         (r"(https?://[^\s;,)]+)", "{0}"),
@@ -382,10 +379,10 @@ def link(source: str) -> str | None:
         (r"([\w.-]+/[\w.-]+)@([0-9a-f]{8,40})\b", "https://github.com/{0}/tree/{1}"),
         (r"arXiv:(\d{4}\.\d{4,5})", "https://arxiv.org/abs/{0}"),
     ):
-        found = re.search(pattern, source)
-        if found:
-            return address.format(*found.groups())
-    return None
+        named_in = re.search(pattern, source)
+        if named_in:
+            return address.format(*named_in.groups())
+    return ""
 
 
 @cache
@@ -407,7 +404,7 @@ def sources() -> tuple[Item, ...]:
     return tuple(
         Item(
             name=name,
-            shown={"Source": name.removeprefix("https://"), "Figures": sum(kinds.values()), "For": ", ".join(kinds)},
+            shown={"Source": name, "Figures": sum(kinds.values()), "For": ", ".join(kinds)},
             figures=tuple(named(name, {f"{kind.lower()} figures": count for kind, count in kinds.items()})),
             source=name,
             date=dates[name],
@@ -423,7 +420,13 @@ KINDS: Mapping[str, Callable[[], tuple[Item, ...]]] = MappingProxyType({**LISTED
 def _texts(kind: str) -> tuple[str, ...]:
     """What a search looks through, for each item of a kind."""
     return tuple(
-        "\n".join((*map(str, item.shown.values()), item.name, item.note, item.source, item.date, *item.disagreements))
+        "\n".join(
+            (
+                *map(str, item.shown.values()),
+                *(figure.value for figure in item.figures if isinstance(figure.value, str)),
+                *(item.name, item.note, item.source, item.date, *item.disagreements),
+            )
+        ).lower()
         for item in KINDS[kind]()
     )
 
@@ -432,9 +435,7 @@ def found(kind: str, search: str) -> tuple[Item, ...]:
     """The items of a kind in whose text every word of the search occurs, whatever its case."""
     words = search.lower().split()
     return tuple(
-        item
-        for item, text in zip(KINDS[kind](), _texts(kind), strict=True)
-        if all(word in text.lower() for word in words)
+        item for item, text in zip(KINDS[kind](), _texts(kind), strict=True) if all(word in text for word in words)
     )
 
 
@@ -444,12 +445,36 @@ def frame(items: Sequence[Item]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+# How a figure is shown, by how its name ends; others are shown with all their digits.
+SHOWN: Mapping[str, Callable[[float], str]] = MappingProxyType(
+    {
+        "flops_per_s": lambda value: explain.show_rate(value / 1e12, "TFLOP/s"),
+        "bytes_per_s": lambda value: explain.show_rate(value / 1e9, "GB/s"),
+        "bytes_per_token": explain.show_bytes,
+        "memory_bytes": explain.show_bytes,
+        "weight_bytes": explain.show_bytes,
+        "parameters": explain.show_count,
+        "published_total": explain.show_count,
+        "_usd": explain.show_usd,
+        "usd_per_hour": explain.show_usd,
+    }
+)
+
+
 def details(item: Item) -> pd.DataFrame:
-    """Every figure of an item with its own source."""
-    rows = [
-        {"Figure": figure.name, "Value": exact(figure.value), "Open": link(figure.source), "Source": figure.source}
-        for figure in item.figures
-    ]
+    """Every figure of an item as it is shown and in base units, with its own source."""
+    rows = []
+    for figure in item.figures:
+        show = next((show for end, show in SHOWN.items() if figure.name.endswith(end)), exact)
+        rows.append(
+            {
+                "Figure": figure.name.removeprefix("config.").replace("_", " "),
+                "Value": show(figure.value),
+                "In base units": "" if show is exact else exact(figure.value),
+                "Open": link(figure.source),
+                "Source": figure.source,
+            }
+        )
     return pd.DataFrame(rows)
 
 
