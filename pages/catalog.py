@@ -15,7 +15,7 @@ COLUMNS = {
     "Open": st.column_config.LinkColumn(display_text="open", width=60, help="The source, where it has an address."),
     "Source": st.column_config.TextColumn(width="large"),
     "Others say": st.column_config.TextColumn(width="large"),
-    "Sources differ on": st.column_config.TextColumn(width="small"),
+    "Disputed": st.column_config.TextColumn(width=110, help="Figures on which sources disagree."),
 }
 
 
@@ -23,7 +23,7 @@ def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
     """A kind's table, its file, and everything about the row that was chosen."""
     table = entries.frame(items)
     numbers = {
-        name: st.column_config.NumberColumn(format="%.2f" if "$" in name else "%.3g")
+        name: st.column_config.NumberColumn(format="%.2f" if "$" in name else "%g")
         for name in table.select_dtypes("number")
     }
     chosen = st.dataframe(

@@ -53,9 +53,9 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def settle(page: Page) -> None:
-    """Wait until the dashboard has run and drawn its charts."""
-    page.wait_for_selector(".js-plotly-plot .main-svg", timeout=30_000, state="attached")
+def settle(page: Page, drawn: str = ".js-plotly-plot .main-svg") -> None:
+    """Wait until the dashboard has run and drawn its charts, or whatever `drawn` selects."""
+    page.wait_for_selector(drawn, timeout=30_000, state="attached")
     page.wait_for_selector(IDLE, timeout=30_000)
     page.wait_for_timeout(600)
     page.wait_for_selector(IDLE, timeout=30_000)

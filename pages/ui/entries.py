@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from math import nan
+from math import isfinite, nan
 from types import MappingProxyType
 from typing import Any
 
@@ -61,12 +61,14 @@ class Item:
 def exact(value: Any) -> str:
     """A value with all its digits, thousands separated; a text as it is.
 
-    >>> exact(684531386000), exact(330.3), exact("BF16"), exact(float("nan"))
-    ('684,531,386,000', '330.3', 'BF16', 'unknown')
+    >>> exact(684531386000), exact(1.3074e15), exact(330.3), exact("BF16"), exact(float("nan"))
+    ('684,531,386,000', '1,307,400,000,000,000', '330.3', 'BF16', 'unknown')
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, int | float):
         return str(value)
-    return f"{value:,.15g}" if value == value else explain.UNKNOWN
+    if not isfinite(value):
+        return explain.UNKNOWN
+    return f"{int(value):,}" if value == int(value) else f"{value:,.15g}"
 
 
 def named(source: str, values: Mapping[str, Any]) -> list[Figure]:
@@ -76,8 +78,13 @@ def named(source: str, values: Mapping[str, Any]) -> list[Figure]:
 
 
 def rounded(value: float, unit: float = 1) -> float:
-    """A figure in a unit to five digits: a number, so that a table can sort by it."""
-    return float(f"{value / unit:.5g}")
+    """A figure in a unit: three digits, or every whole one. A number, so that a table can sort by it.
+
+    >>> rounded(8030261248, 1e9), rounded(16384), rounded(3938e9, 1e9)
+    (8.03, 16384.0, 3938.0)
+    """
+    own = float(value / unit)
+    return float(round(own)) if own >= 1000 else float(f"{own:.3g}")
 
 
 def each(sources: str) -> list[str]:
@@ -115,12 +122,17 @@ def said(claim: Claim, unit: str) -> str:
 def sentence(dispute: Disagreement) -> str:
     """A disagreement in words, each source named."""
     others = "; ".join(f"{said(claim, dispute.unit)} in {claim.source}" for claim in dispute.others)
-    return f"{dispute.figure}: {said(dispute.kept, dispute.unit)} is kept; {others}"
+    return f"{figure_name(dispute)}: {said(dispute.kept, dispute.unit)} is kept; {others}"
+
+
+def figure_name(dispute: Disagreement) -> str:
+    """The disputed figure, a type of arithmetic in capitals."""
+    return dispute.figure.upper() if dispute.figure in ARITHMETIC else dispute.figure
 
 
 def differing(name: str) -> list[str]:
     """The figures of a model or an accelerator on which sources disagree."""
-    return [dispute.figure for dispute in catalog.disagreements().get(name, ())]
+    return [figure_name(dispute) for dispute in catalog.disagreements().get(name, ())]
 
 
 @cache
@@ -140,7 +152,7 @@ def models() -> tuple[Item, ...]:
             ),
         }
         config = {
-            f"config.{field}": value if isinstance(value, str | int | float) else json.dumps(value)
+            f"config.{field}": value if isinstance(value, str | float) or type(value) is int else json.dumps(value)
             for field, value in facts.config.items()
         }
         figures = named(f"counted from {facts.source}", counted)
@@ -162,7 +174,7 @@ def models() -> tuple[Item, ...]:
                     "Cache, KiB a token": rounded(counted["bf16_cache_bytes_per_token"], 2**10),
                     "Context, k": rounded(model.max_context, 2**10),
                     "MMLU, %": score.score if score else nan,
-                    "Sources differ on": ", ".join(differing(name)),
+                    "Disputed": ", ".join(differing(name)),
                 },
                 figures=(*figures, *named(facts.source, config)),
                 source=facts.source,
@@ -207,8 +219,8 @@ def accelerators() -> tuple[Item, ...]:
                     "Bandwidth, GB/s": rounded(card.bandwidth_bytes_per_s, 1e9),
                     "BF16, TFLOP/s": rounded(card.peak_flops_per_s.get("bf16", nan), 1e12),
                     "Power, W": rounded(card.power_w),
-                    "Rent, $ an hour": rounded(card.usd_per_hour),
-                    "Sources differ on": ", ".join(differing(name)),
+                    "$ an hour": rounded(card.usd_per_hour),
+                    "Disputed": ", ".join(differing(name)),
                 },
                 figures=(*figures, *named(facts.rent, {"rent_usd_per_hour": card.usd_per_hour})),
                 source=facts.source,
@@ -248,7 +260,7 @@ def _format(fmt: Format, use: str) -> Item:
             "Format": fmt.name,
             "For": use,
             "Bits a value": rounded(fmt.bits_per_value),
-            "Values a block": fmt.block_values,
+            "Values a block": rounded(fmt.block_values),
             "Bytes a block": rounded(fmt.block_bytes),
             "Computes in": fmt.arithmetic if use == "weights" else "",
             "Score lost, %": loss.loss_percent if loss else nan,
@@ -342,7 +354,7 @@ def disagreements() -> tuple[Item, ...]:
                     name=name,
                     shown={
                         "Of": name,
-                        "Figure": dispute.figure,
+                        "Figure": figure_name(dispute),
                         "The catalog keeps": said(dispute.kept, dispute.unit),
                         "Others say": "; ".join(f"{claim.by}: {said(claim, dispute.unit)}" for claim in dispute.others),
                     },
