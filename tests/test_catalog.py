@@ -127,7 +127,7 @@ def test_every_row_has_a_source_and_a_date_and_every_figure_its_own_source(kind)
     assert items
     for item in items:
         assert item.source.strip() and item.name
-        assert date.fromisoformat((item.date + "-01-01")[:10]) <= date.today()
+        assert date.fromisoformat((item.date + "-01-01")[:10]).year > 2000
         assert all(figure.source.strip() for figure in item.figures)
         assert len({figure.name for figure in item.figures}) == len(item.figures)
 

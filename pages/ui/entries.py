@@ -84,7 +84,7 @@ def rounded(value: float, unit: float = 1) -> float:
     (8.03, 16384.0, 3938.0)
     """
     own = float(value / unit)
-    return float(round(own)) if own >= 1000 else float(f"{own:.3g}")
+    return float(round(own)) if abs(own) >= 1000 else float(f"{own:.3g}")
 
 
 def each(sources: str) -> list[str]:
@@ -173,7 +173,7 @@ def models() -> tuple[Item, ...]:
                     "Published in": facts.published_in,
                     "Cache, KiB a token": rounded(counted["bf16_cache_bytes_per_token"], 2**10),
                     "Context, k": rounded(model.max_context, 2**10),
-                    "MMLU, %": score.score if score else nan,
+                    "MMLU, %": rounded(score.score) if score else nan,
                     "Disputed": ", ".join(differing(name)),
                 },
                 figures=(*figures, *named(facts.source, config)),
@@ -263,8 +263,8 @@ def _format(fmt: Format, use: str) -> Item:
             "Values a block": rounded(fmt.block_values),
             "Bytes a block": rounded(fmt.block_bytes),
             "Computes in": fmt.arithmetic if use == "weights" else "",
-            "Score lost, %": loss.loss_percent if loss else nan,
-            "Perplexity gained, %": loss.perplexity_percent if loss else nan,
+            "Score lost, %": rounded(loss.loss_percent) if loss else nan,
+            "Perplexity gained, %": rounded(loss.perplexity_percent) if loss else nan,
         },
         figures=tuple(figures),
         source=fmt.source,
@@ -280,6 +280,16 @@ def formats() -> tuple[Item, ...]:
     return (*weights, *(_format(fmt, "KV cache") for fmt in catalog.cache_formats().values()))
 
 
+def constant_shown(name: str, value: float) -> str:
+    """An engine's constant in the unit that its name ends in; a share or a count as it is.
+
+    >>> constant_shown("hop_s", 7.7e-7), constant_shown("reserve_bytes", 2**29), constant_shown("arithmetic", 0.7174)
+    ('0.770 µs', '0.500 GiB', '0.717')
+    """
+    ends = {"_s": explain.show_seconds, "_bytes": explain.show_bytes}
+    return next((show for end, show in ends.items() if name.endswith(end)), explain.digits)(value)
+
+
 @cache
 def engines() -> tuple[Item, ...]:
     """Every constant of every engine, with its range and its own source."""
@@ -291,7 +301,7 @@ def engines() -> tuple[Item, ...]:
                 Item(
                     name=f"{name}: {constant}",
                     shown={"Engine": name, "Constant": constant}
-                    | {key.capitalize(): explain.digits(value) for key, value in values.items()},
+                    | {key.capitalize(): constant_shown(constant, value) for key, value in values.items()},
                     figures=tuple(named(engine.sources[constant], {"engine": name, "constant": constant} | values)),
                     source=engine.sources[constant],
                     date=str(engine.checked),
