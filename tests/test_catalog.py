@@ -12,6 +12,7 @@ from calculators.architecture import parameters
 from pages.ui import entries
 from presets import PresetError, catalog, loader
 from presets.catalog import PRICES, accelerator_facts, accelerators, cited, disagreements, model_facts, models, offers
+from tests.facts import COUNTS
 from tests.test_pages import app
 
 EVERY_KIND = pytest.mark.parametrize("kind", entries.KINDS)
@@ -113,6 +114,12 @@ def test_a_checkpoints_published_total_is_the_counted_parameters_and_what_is_sai
     counted = parameters(models()[name])
     assert total is None or total.reason or total.total == counted + sum(total.beside.values())
     assert (name in disagreements()) is (total is not None and total.total != counted)
+
+
+@pytest.mark.parametrize("name", [name for name in catalog.published_totals() if name in COUNTS])
+def test_a_published_total_is_the_reference_count_and_what_is_said_to_stand_beside_it(name):
+    total = catalog.published_totals()[name]
+    assert total.reason or total.total == int(COUNTS[name]["parameters"]) + sum(total.beside.values())
 
 
 def test_deepseek_v3s_published_total_is_explained_to_the_last_value():

@@ -15,7 +15,7 @@ import pandas as pd
 
 from calculators.architecture import active_parameters, mtp_parameters, parameters
 from calculators.formats import Format
-from calculators.memory import kv_cache_bytes, weight_bytes
+from calculators.memory import kv_cache_bytes, state_bytes, weight_bytes
 from pages.ui import explain
 from pages.ui.explain import GIB
 from presets import catalog
@@ -151,6 +151,8 @@ def models() -> tuple[Item, ...]:
                 kv_cache_bytes(model, catalog.cache_formats()["BF16"], batch=1, context_tokens=1)
             ),
         }
+        state = int(state_bytes(model, catalog.cache_formats()["BF16"], batch=1))
+        counted |= {"state_bytes_per_sequence": state} if state else {}
         config = {
             f"config.{field}": value if isinstance(value, str | float) or type(value) is int else json.dumps(value)
             for field, value in facts.config.items()
@@ -473,6 +475,7 @@ SHOWN: Mapping[str, Callable[[float], str]] = MappingProxyType(
         "flops_per_s": lambda value: explain.show_rate(value / 1e12, "TFLOP/s"),
         "bytes_per_s": lambda value: explain.show_rate(value / 1e9, "GB/s"),
         "bytes_per_token": explain.show_bytes,
+        "bytes_per_sequence": explain.show_bytes,
         "memory_bytes": explain.show_bytes,
         "weight_bytes": explain.show_bytes,
         "parameters": explain.show_count,
