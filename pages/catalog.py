@@ -52,9 +52,8 @@ def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
         return
     item = items[rows[0]]
     st.subheader(item.name, anchor=False)
-    for text in (*item.disagreements, item.note):
-        if text:
-            st.text(text)
+    for text in filter(None, (*item.disagreements, item.note)):
+        st.text(text)
     st.dataframe(entries.details(item), hide_index=True, column_config=COLUMNS)
 
 
@@ -71,12 +70,10 @@ def catalog() -> None:
         st.session_state.kinds = labels[st.session_state.kinds.rpartition(" ")[0]]
     tabs = st.tabs(list(labels.values()), key="kinds", on_change="rerun")
     for (kind, items), tab in zip(found.items(), tabs, strict=True):
-        if not tab.open:
-            continue
         with tab:
-            if items:
+            if tab.open and items:
                 listing(kind, items, search)
-            else:
+            elif tab.open:
                 st.info(entries.nothing(kind, {name: len(rows) for name, rows in found.items()}))
 
 
