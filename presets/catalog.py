@@ -267,17 +267,17 @@ def cache_formats() -> Mapping[str, Format]:
 PCIE_DEVICES = 8  # cards that one machine's slots take; vendors state a number only where cards have links of their own
 
 
-def _allowance(entry: Entry) -> tuple[float, str]:
-    source, _ = entry.origin()
+def _allowance(entry: Entry) -> float:
+    entry.origin()
     share, low, high = (float(entry.number(key)) for key in ("share", "low", "high"))
     if not low <= share <= high <= 1:
         raise entry.error(f"share is {share}; low <= share <= high <= 1 was expected")
-    return share, source
+    return share
 
 
 @cache
-def _allowances() -> Mapping[str, tuple[float, str]]:
-    """Share of its memory that a device of a kind shows, where its driver's figure is unknown; and the source."""
+def _allowances() -> Mapping[str, float]:
+    """Share of its memory that a device of a kind shows, where its driver's figure is unknown."""
     return load("accelerators.toml", _allowance, table("accelerators.toml")["allowance"])
 
 
@@ -318,7 +318,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
     slotted = link_name.startswith("PCIe") and kind in ("data centre", "workstation", "desktop")
     accelerator = Accelerator(
         name=entry.name,
-        memory_bytes=vendor_bytes * _allowances()[kind][0] if driver_bytes is None else driver_bytes,
+        memory_bytes=vendor_bytes * _allowances()[kind] if driver_bytes is None else driver_bytes,
         bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
         peak_flops_per_s=MappingProxyType(
             {key: float(peaks.number(key)) for key in ARITHMETIC if key in peaks.values} if peaks else {}
@@ -334,7 +334,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         kind=kind,
         vendor_memory_bytes=vendor_bytes,
         driver_known=driver_bytes is not None,
-        allowance_source=_allowances()[kind][1],
+        allowance_source=table("accelerators.toml")["allowance"][kind]["source"],
         link_name=link_name,
         rent=", ".join(rent.text(key) for key in ("provider", "pricing", "date", "source")) if rent else "unknown",
         list_price_usd=entry.number("list_price_usd", UNKNOWN),

@@ -72,9 +72,10 @@ def exact(value: Any) -> str:
 
 
 def named(source: str, values: Mapping[str, Any]) -> list[Figure]:
-    """Figures of one source; unknown and empty ones are left out."""
+    """Figures of one source; unknown and empty ones are left out, and what is true or false is a yes or a no."""
+    spoken = {name: ("no", "yes")[value] if isinstance(value, bool) else value for name, value in values.items()}
     empty = (None, "", ())
-    return [Figure(name=k, value=v, source=source) for k, v in values.items() if v == v and v not in empty]
+    return [Figure(name=k, value=v, source=source) for k, v in spoken.items() if v == v and v not in empty]
 
 
 def rounded(value: float, unit: float = 1) -> float:
@@ -154,7 +155,7 @@ def models() -> tuple[Item, ...]:
         state = int(state_bytes(model, catalog.cache_formats()["BF16"], batch=1))
         counted |= {"state_bytes_per_sequence": state} if state else {}
         config = {
-            f"config.{field}": value if isinstance(value, str | float) or type(value) is int else json.dumps(value)
+            f"config.{field}": value if isinstance(value, str | int | float) else json.dumps(value)
             for field, value in facts.config.items()
         }
         figures = named(f"counted from {facts.source}", counted)
