@@ -57,9 +57,14 @@ class Mixer:
         return True
 
     @property
-    def state_values(self) -> tuple[int, int]:
-        """Values kept for a sequence whatever its length: (in the cache's format, in 32 bits)."""
-        return 0, 0
+    def state_values(self) -> tuple[int, int, int]:
+        """Values kept for a sequence whatever its length: (in the cache's format, in 16 bits, in 32 bits)."""
+        return 0, 0, 0
+
+    @property
+    def state_shards(self) -> int:
+        """Devices over which that state divides under tensor parallelism."""
+        return self.cache_shards
 
     @property
     def index_bytes(self) -> int:
@@ -101,7 +106,7 @@ class GroupedQueryAttention(Mixer):
 
     Source: Ainslie et al. 2023, arXiv:2305.13245. `v_head_dim`: width of a value where it differs from a key's.
     `norms` are the shapes of norms inside it (Qwen3: one of head_dim for queries, one for keys). `gate`: outputs of a
-    further projection that gates the heads (Qwen3-Next). `sinks`: one learned logit a head (gpt-oss).
+    further projection that gates the heads (Qwen3-Next), `gate_bias` its bias. `sinks`: one learned logit a head (gpt-oss).
     `values_from_keys`: no projection of its own for values (Gemma 4). `keeps_cache` False: the layer reads the cache
     of an earlier one, and `projects_keys` False: has no key and value projections either (Gemma 3n, Gemma 4).
     """
@@ -119,6 +124,7 @@ class GroupedQueryAttention(Mixer):
     norms: tuple[tuple[int, ...], ...] = ()
     norm_bias: bool = False
     gate: int = 0
+    gate_bias: bool = False
     sinks: bool = False
     values_from_keys: bool = False
     keeps_cache: bool = True
@@ -157,7 +163,7 @@ class GroupedQueryAttention(Mixer):
                 "attention", "v_proj", self.kv_heads * self.value_dim, hidden, bias=self.qkv_bias, shards=self.kv_heads
             )
         if self.gate:
-            rows += linear("attention", "gate_proj", self.gate, hidden)
+            rows += linear("attention", "gate_proj", self.gate, hidden, bias=self.gate_bias)
         rows += linear("attention", "o_proj", hidden, self.heads * self.value_dim, bias=self.output_bias)
         for name, shape in zip(("q_norm", "k_norm", "v_norm", "o_norm"), self.norms, strict=False):
             rows += norm(name, *shape, bias=self.norm_bias)
@@ -192,8 +198,8 @@ class CrossAttention(Mixer):
         return self.kv_heads
 
     @property
-    def state_values(self) -> tuple[int, int]:
-        return 2 * self.kv_heads * self.head_dim * self.source_tokens, 0
+    def state_values(self) -> tuple[int, int, int]:
+        return 2 * self.kv_heads * self.head_dim * self.source_tokens, 0, 0
 
     @property
     def flops_per_token(self) -> int:

@@ -15,7 +15,7 @@ from calculators.architecture import Architecture, block_layers, tensors
 from calculators.attention import NoAttention, attended_pairs, reach
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Deployment, Engine
-from calculators.memory import sequence_state_bytes, working_values
+from calculators.memory import working_values
 
 # What can bound a row, in the order in which charts stack them.
 BOUNDS = ("bandwidth", "arithmetic", "overhead", "links")
@@ -164,9 +164,11 @@ def _attention_rows(
         tokens = 1 if decode else context_tokens
         flops = pairs * attention.flops_per_pair(decode=decode) + scored * attention.index_flops_per_pair
         flops = (flops + tokens * attention.flops_per_token) * sequences * layers / width
-        # A state is read and written back.
-        read = seen * cache.stream_bytes(attention.read_values) + 2 * sequence_state_bytes(attention, cache)
-        read = read / np.minimum(width, attention.cache_shards) + context_tokens * attention.index_bytes
+        read = seen * cache.stream_bytes(attention.read_values) / np.minimum(width, attention.cache_shards)
+        # A recurrent state is read and written back; the keys and values of another source are only read.
+        source, narrow, wide = attention.state_values
+        state = cache.stream_bytes(source) + 2 * (2 * narrow + 4 * wide)
+        read = read + state / np.minimum(width, attention.state_shards) + context_tokens * attention.index_bytes
         read = read * sequences * layers
         rows.append(
             Work(

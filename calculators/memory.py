@@ -57,15 +57,16 @@ def kv_cache_bytes(model: Architecture, fmt: Format, *, batch: Quantity, context
 
 def sequence_state_bytes(attention: Mixer, fmt: Format) -> Quantity:
     """Bytes of fixed state that a layer keeps for one sequence."""
-    narrow, wide = attention.state_values
-    return fmt.stream_bytes(narrow) + 4 * wide
+    cached, narrow, wide = attention.state_values
+    return fmt.stream_bytes(cached) + 2 * narrow + 4 * wide
 
 
 def state_bytes(model: Architecture, fmt: Format, *, batch: Quantity) -> Quantity:
     """Bytes of the fixed states of `batch` sequences, whatever their length, one copy of the model.
 
-    Linear-attention and state-space layers keep the last inputs of their convolution in the cache's format and their
-    recurrent state in the type that the config names; cross attention keeps the keys and values of its source.
+    Linear-attention and state-space layers keep the last inputs of their convolution in 16 bits, whatever the cache's
+    format, and their recurrent state in the type that the config names; cross attention keeps the keys and values of
+    its source in the cache's format.
     """
     return sum((block.count * sequence_state_bytes(block.attention, fmt) for block in model.blocks), start=0) * batch
 
@@ -139,13 +140,13 @@ def device_cache_bytes(
 
 
 def device_state_bytes(model: Architecture, fmt: Format, deployment: Deployment, *, batch: Quantity) -> Quantity:
-    """Bytes of fixed states on a device for `batch` sequences on this copy, divided as the cache is."""
+    """Bytes of fixed states on a device for `batch` sequences on this copy, divided by heads or channels."""
     total: Quantity = 0.0
     stage = np.ceil(model.layers / deployment.pipeline_parallel) / model.layers
     for block in model.blocks:
         size = sequence_state_bytes(block.attention, fmt) * batch
         total = total + block.count * stage * size / np.minimum(
-            deployment.tensor_parallel, block.attention.cache_shards
+            deployment.tensor_parallel, block.attention.state_shards
         )
     return total
 
