@@ -106,7 +106,8 @@ class GroupedQueryAttention(Mixer):
 
     Source: Ainslie et al. 2023, arXiv:2305.13245. `v_head_dim`: width of a value where it differs from a key's.
     `norms` are the shapes of norms inside it (Qwen3: one of head_dim for queries, one for keys). `gate`: outputs of a
-    further projection that gates the heads (Qwen3-Next), `gate_bias` its bias. `sinks`: one learned logit a head (gpt-oss).
+    further projection that gates the heads (Qwen3-Next), `gate_bias` its bias. `sinks`: one learned logit a head
+    (gpt-oss). `input_width`: what queries, keys and values are projected from, where it is not hidden (Zamba 2).
     `values_from_keys`: no projection of its own for values (Gemma 4). `keeps_cache` False: the layer reads the cache
     of an earlier one, and `projects_keys` False: has no key and value projections either (Gemma 3n, Gemma 4).
     """
@@ -125,6 +126,7 @@ class GroupedQueryAttention(Mixer):
     norm_bias: bool = False
     gate: int = 0
     gate_bias: bool = False
+    input_width: int | None = None
     sinks: bool = False
     values_from_keys: bool = False
     keeps_cache: bool = True
@@ -152,18 +154,17 @@ class GroupedQueryAttention(Mixer):
         return 3 * self.heads * self.head_dim + self.gate, 3 * self.kv_heads * self.head_dim
 
     def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        width = self.input_width or hidden
         bias = self.qkv_bias if self.key_bias is None else self.key_bias
-        rows = linear("attention", "q_proj", self.heads * self.head_dim, hidden, bias=self.qkv_bias)
+        rows = linear("attention", "q_proj", self.heads * self.head_dim, width, bias=self.qkv_bias)
         if self.projects_keys:
-            rows += linear(
-                "attention", "k_proj", self.kv_heads * self.head_dim, hidden, bias=bias, shards=self.kv_heads
-            )
+            rows += linear("attention", "k_proj", self.kv_heads * self.head_dim, width, bias=bias, shards=self.kv_heads)
         if self.projects_keys and not self.values_from_keys:
             rows += linear(
-                "attention", "v_proj", self.kv_heads * self.value_dim, hidden, bias=self.qkv_bias, shards=self.kv_heads
+                "attention", "v_proj", self.kv_heads * self.value_dim, width, bias=self.qkv_bias, shards=self.kv_heads
             )
         if self.gate:
-            rows += linear("attention", "gate_proj", self.gate, hidden, bias=self.gate_bias)
+            rows += linear("attention", "gate_proj", self.gate, width, bias=self.gate_bias)
         rows += linear("attention", "o_proj", hidden, self.heads * self.value_dim, bias=self.output_bias)
         for name, shape in zip(("q_norm", "k_norm", "v_norm", "o_norm"), self.norms, strict=False):
             rows += norm(name, *shape, bias=self.norm_bias)

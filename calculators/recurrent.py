@@ -174,7 +174,9 @@ class GatedDeltaNet(Mixer):
 
     @property
     def state_values(self) -> tuple[int, int, int]:
-        return _states((self.kernel - 1) * (2 * self.keys + self.values), self.values * self.key_dim, wide=self.wide_state)
+        return _states(
+            (self.kernel - 1) * (2 * self.keys + self.values), self.values * self.key_dim, wide=self.wide_state
+        )
 
     @property
     def flops_per_token(self) -> int:

@@ -81,7 +81,7 @@ def dense(config: Config, **kind: Any) -> DenseMLP:
 def experts(config: Config, names: Sequence[str], intermediate: str, **kind: Any) -> ExpertMLP:
     """Routed experts: their number under one of `names`, their width under `intermediate`."""
     count = config.same(*names)
-    chosen = config.same("num_experts_per_tok", "experts_per_token")
+    chosen = kind.pop("chosen", None) or config.same("num_experts_per_tok", "experts_per_token")
     if chosen > count:
         raise config.error("num_experts_per_tok", f"is {chosen}, more than {names[0]}, {count}")
     return ExpertMLP(experts=count, chosen=chosen, intermediate=config.count(intermediate), **kind)
