@@ -251,11 +251,12 @@ def latent_experts(config: Config) -> ExpertMLP:
     latent, bias = config.optional_count("moe_latent_size"), config.flag("mlp_bias")
     if config.count("n_shared_experts", least=0) != 1:
         raise config.error("n_shared_experts", f"is {config.given('n_shared_experts')}; only 1 is understood")
-    if bias:
-        raise config.error("mlp_bias", "is true; experts with biases are not understood in this type")
+    if bias and latent:
+        raise config.error("mlp_bias", "is true beside moe_latent_size; biases on the latent are not understood")
     return experts(
         config, ("n_routed_experts", "num_local_experts"), "moe_intermediate_size", latent=latent, gated=False,
-        shared_intermediate=config.count("moe_shared_expert_intermediate_size"), correction_bias=True,
+        shared_intermediate=config.count("moe_shared_expert_intermediate_size"), shared_bias=bias,
+        correction_bias=True,
     )  # fmt: skip
 
 
@@ -374,4 +375,6 @@ def zamba2(config: Config) -> Architecture:
         )
         for first in range(min(turns, len(hybrid)))
     ]  # fmt: skip
+    if len(hybrid) > turns and not config.flag("tie_word_embeddings"):
+        raise config.error("tie_word_embeddings", "is false; then transformers shares no layers either, engines do")
     return model(config, tuple(stack))
