@@ -1,5 +1,6 @@
 """How do models with linear attention or convolutions describe themselves? Readers of their config.json."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -124,37 +125,27 @@ def qwen3_5_moe_text(config: Config) -> Architecture:
     return qwen3_5(config, qwen_experts(config))
 
 
-def linear_field(config: Config, field: str, within: str, default: int) -> int:
+def linear_field(config: Config, inside: Config, field: str, within: str, default: int) -> int:
     """A size of Kimi's linear attention, in linear_attn_config or beside it."""
-    section = config.section("linear_attn_config") if config.is_listed("linear_attn_config") else None
-    beside = config.optional_count(field)
-    if section is None or section.given(within) is ...:
-        return beside or default
-    inside = section.count(within)
-    if beside not in (None, inside):
-        raise config.error(field, f"is {beside}, but linear_attn_config.{within} is {inside}")
-    return inside
+    beside, given = config.optional_count(field), inside.optional_count(within)
+    if beside and given and beside != given:
+        raise config.error(field, f"is {beside}, but linear_attn_config.{within} is {given}")
+    return given or beside or default
 
 
-def kimi_kinds(config: Config) -> list[str]:
+def kimi_kinds(config: Config, inside: Config) -> Sequence[str]:
     """Kimi: layer_types, or the layer numbers from 1 of linear_attn_config, or full attention every fourth layer."""
-    rule = [FULL if i and i % 4 == 0 else LINEAR for i in range(config.layers())]
-    if config.is_listed("linear_attn_config"):
-        section = config.section("linear_attn_config")
-        numbers = {
-            kind: section.layer_numbers(name) for kind, name in ((FULL, "full_attn_layers"), (LINEAR, "kda_layers"))
-        }
-        if any(numbers.values()):
-            if sorted(numbers[FULL] | numbers[LINEAR]) != list(range(1, config.layers() + 1)) or (
-                numbers[FULL] & numbers[LINEAR]
-            ):
-                raise section.error(
-                    "kda_layers", f"and full_attn_layers do not list each of {config.layers()} layers once"
-                )
-            rule = [FULL if i + 1 in numbers[FULL] else LINEAR for i in range(config.layers())]
-            if config.is_listed("layer_types") and list(kinds(config, "layer_types", (LINEAR, FULL), rule)) != rule:
-                raise config.error("layer_types", "contradicts linear_attn_config")
-    return list(kinds(config, "layer_types", (LINEAR, FULL), rule))
+    count = config.layers()
+    rule = [FULL if i and i % 4 == 0 else LINEAR for i in range(count)]
+    full, delta = (inside.layer_numbers(field) for field in ("full_attn_layers", "kda_layers"))
+    if full or delta:
+        if full & delta or full | delta != set(range(1, count + 1)):
+            raise inside.error("kda_layers", f"and full_attn_layers must list each layer from 1 to {count} once")
+        rule = [FULL if i + 1 in full else LINEAR for i in range(count)]
+    layers = kinds(config, "layer_types", (LINEAR, FULL), rule)
+    if (full or delta) and list(layers) != rule:
+        raise config.error("layer_types", "contradicts linear_attn_config")
+    return layers
 
 
 @reads(
@@ -166,13 +157,18 @@ def kimi_kinds(config: Config) -> list[str]:
 def kimi_linear(config: Config) -> Architecture:
     """Kimi Linear: Kimi delta attention, latent attention in every fourth layer, experts after the first layers."""
     untied(config)
+    config.refuse("such gate or residual", ["mla_use_output_gate", "attn_res_block_size"])
+    inside = Config({}, name=config.name)
+    if config.is_listed("linear_attn_config"):
+        inside = config.section("linear_attn_config")
+    inside.refuse("full-rank gate", ["use_full_rank_gate"])
     for field, only in (("moe_layer_freq", 1), ("num_nextn_predict_layers", 0)):
         if config.count(field, least=0) != only:
             raise config.error(field, f"is {config.given(field)}; only {only} is understood")
     delta = KimiDeltaAttention(
-        heads=linear_field(config, "linear_num_heads", "num_heads", 32),
-        head_dim=linear_field(config, "linear_head_dim", "head_dim", 128),
-        kernel=linear_field(config, "linear_conv_kernel_dim", "short_conv_kernel_size", 4),
+        heads=linear_field(config, inside, "linear_num_heads", "num_heads", 32),
+        head_dim=linear_field(config, inside, "linear_head_dim", "head_dim", 128),
+        kernel=linear_field(config, inside, "linear_conv_kernel_dim", "short_conv_kernel_size", 4),
     )
     width = config.count("moe_intermediate_size")
     shared = config.same("num_shared_experts", "n_shared_experts") if shares(config) else 1
@@ -189,7 +185,7 @@ def kimi_linear(config: Config) -> Architecture:
     stack = blocks(
         [
             (attention if kind == FULL else delta, plain if mlp == "dense" else routed)
-            for kind, mlp in zip(kimi_kinds(config), mlps, strict=True)
+            for kind, mlp in zip(kimi_kinds(config, inside), mlps, strict=True)
         ]
     )
     longest = config.same("model_max_length", "max_position_embeddings")

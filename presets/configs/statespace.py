@@ -40,8 +40,10 @@ def kinds(config: Config, field: str, known: Sequence[str], rule: Sequence[str] 
 
 def is_wide(config: Config, field: str = "mamba_ssm_dtype") -> bool:
     """Whether the recurrent state is kept in 32 bits; in 16 where the config does not say."""
+    if field not in config.defaults and not config.is_listed(field):
+        return False
     value = config.given(field)
-    if value not in (None, ..., "auto", "float32", "bfloat16", "float16"):
+    if value not in ("auto", "float32", "bfloat16", "float16"):
         raise config.error(field, f"is {shown(value):.40}; float32, bfloat16, float16 or auto was expected")
     return bool(value == "float32")
 
@@ -347,6 +349,9 @@ def zamba2(config: Config) -> Architecture:
     heads = config.count("num_attention_heads")
     if wide % heads:
         raise config.error("num_attention_heads", f"is {heads}; it must divide twice hidden_size, {wide}")
+    for field, follows in (("attention_hidden_size", wide), ("attention_head_dim", wide // heads)):
+        if config.is_listed(field) and config.count(field) != follows:
+            raise config.error(field, f"is {config.count(field)}; by the other fields it is {follows}")
     kv_heads = config.optional_count("num_key_value_heads") or heads
     if heads % kv_heads:
         raise config.error("num_key_value_heads", f"is {kv_heads}; it must divide num_attention_heads, {heads}")
