@@ -165,6 +165,11 @@ def test_small_models_have_the_parameters_that_transformers_gives_them(name, cha
         ),
         (
             "kimi-linear-48b-a3b",
+            {"linear_attn_config": {"kda_layers": [*range(1, 28)], "full_attn_layers": [27]}, "layer_types": ...},
+            r"linear_attn_config\.kda_layers",
+        ),
+        (
+            "kimi-linear-48b-a3b",
             {"linear_attn_config": {"kda_layers": [*range(1, 27)], "full_attn_layers": [27]}},
             "layer_types",
         ),
