@@ -2,7 +2,8 @@
 
 Each token updates the state in place, so a layer keeps the same bytes after one token and after a million. What is
 kept: the last kernel - 1 inputs of the convolution, and the recurrent state. Both stay in 16 bits whatever the format
-of the KV cache, the recurrent state in 32 where the config or the kernel says so.
+of the KV cache, the recurrent state in 32 where the config or the kernel says so (llama.cpp keeps both in 32).
+FLOPs are those of the recurrence, token by token: what a prompt in chunks multiplies beyond it runs on matrix units.
 Source: vLLM model_executor/layers/mamba/mamba_utils.py, MambaStateShapeCalculator and MambaStateDtypeCalculator.
 """
 
@@ -49,7 +50,7 @@ class Mamba(Mixer):
         return self.inner  # each channel is on its own
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.inner
 
     @property
@@ -111,7 +112,7 @@ class Mamba2(Mixer):
         return self.inner + 2 * self.groups * self.state
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.heads
 
     @property
@@ -169,7 +170,7 @@ class GatedDeltaNet(Mixer):
         return self.value_heads * self.value_dim
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.key_heads
 
     @property
@@ -218,7 +219,7 @@ class KimiDeltaAttention(Mixer):
         return self.heads * self.head_dim
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.heads
 
     @property
@@ -273,7 +274,7 @@ class LightningAttention(Mixer):
         return self.heads * self.head_dim
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.heads
 
     @property
@@ -310,7 +311,7 @@ class GatedRecurrence(Mixer):
     kernel: int
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.heads
 
     @property
@@ -358,7 +359,7 @@ class ShortConvolution(Mixer):
         return self.channels  # each channel is on its own
 
     @property
-    def state_shards(self) -> int:
+    def cache_shards(self) -> int:
         return self.channels
 
     @property

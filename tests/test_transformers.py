@@ -22,6 +22,8 @@ def built(fields: dict, class_name: str):
     """The model that transformers builds from a config, on the meta device."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     fields = {name: value for name, value in fields.items() if not name.startswith("_") and name != "auto_map"}
+    if kinds := fields.pop("attn_type_list", None):  # MiniMax's own code: 0 for linear attention
+        fields["layer_types"] = ["full_attention" if kind else "linear_attention" for kind in kinds]
     model_class = getattr(transformers, class_name)
     with torch.device("meta"):
         return model_class(model_class.config_class(**json.loads(json.dumps(fields))))
@@ -43,6 +45,11 @@ def test_parameters_are_those_that_transformers_builds(name):
         ("deepseek-v3", {"q_lora_rank": None, "first_k_dense_replace": 1, "num_hidden_layers": 4}),
         ("gpt-oss-20b", {"attention_bias": False, "tie_word_embeddings": True}),
         ("gemma-2-2b", {"tie_word_embeddings": False, "attention_bias": True}),
+        ("mamba-2.8b", {"use_bias": True, "time_step_rank": "auto", "intermediate_size": 4096, "num_hidden_layers": 3}),
+        ("jamba-v0.1", {"num_experts": 1, "mamba_proj_bias": True, "attn_layer_period": 3, "attn_layer_offset": 1}),
+        ("nemotron-h-56b", {"hybrid_override_pattern": "M*-M", "num_hidden_layers": 4, "mlp_bias": True}),
+        ("qwen3-next-80b-a3b", {"attention_bias": True, "full_attention_interval": 3, "mlp_only_layers": [1]}),
+        ("kimi-linear-48b-a3b", {"q_lora_rank": 64, "attention_bias": True, "linear_conv_kernel_dim": 2}),
     ],
 )
 def test_changed_fields_change_both_alike(name, changes):
