@@ -27,6 +27,11 @@ class Mixer:
         return 0
 
     @property
+    def entry(self) -> tuple[int, int]:
+        """(values, tokens): beside the cache, a layer keeps an entry of so many values for every so many tokens."""
+        return 0, 1
+
+    @property
     def read_values(self) -> int:
         """Values a layer reads for each token it looks at; those of another layer where it keeps none itself."""
         return self.cached_values
@@ -48,7 +53,7 @@ class Mixer:
 
     @property
     def selected(self) -> int | None:
-        """Tokens that an indexer selects for each query out of those kept, None for all."""
+        """Tokens, or entries where there are such, that an indexer selects for each query, None for all."""
         return None
 
     @property
@@ -295,20 +300,143 @@ class LatentAttention(Mixer):
         return 2 * self.heads * (self.qk_nope_head_dim + self.qk_rope_head_dim + self.v_head_dim)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompressedAttention(Mixer):
+    """Attention to the last `window` tokens and to entries that each stand for `compression` earlier ones.
+
+    One value of head_dim a token is both key and value of all heads. `compression` 0: the window alone. `overlap`:
+    an entry also draws on the tokens of the one before it, and an indexer of `index_heads` selects `index_topk` of
+    the entries (compressed sparse attention); without it a query sees all of them (heavily compressed attention).
+    The output is projected in `output_groups` of heads to `output_rank` each, then mixed.
+    Source: DeepSeek-V4, as in transformers modeling_deepseek_v4.py: its cache layers keep window and entries, the
+    tokens that no entry stands for yet (projected keys and gates), and indexer keys in 16 bits.
+    """
+
+    heads: int
+    head_dim: int
+    q_lora_rank: int
+    output_groups: int
+    output_rank: int
+    window: int
+    compression: int = 0
+    overlap: bool = False
+    index_heads: int = 0
+    index_head_dim: int = 0
+    index_topk: int = 0
+
+    @property
+    def cached_values(self) -> int:
+        return self.head_dim
+
+    @property
+    def entry(self) -> tuple[int, int]:
+        return (self.head_dim, self.compression) if self.compression else (0, 1)
+
+    @property
+    def selected(self) -> int | None:
+        return self.index_topk or None
+
+    @property
+    def state_values(self) -> tuple[int, int]:
+        if not self.compression:
+            return 0, 0
+        width = self.head_dim + self.index_head_dim
+        waiting = (self.compression - 1) * (2 if self.overlap else 1) * width
+        return 2 * (waiting + (self.compression * width if self.overlap else 0)), 0
+
+    @property
+    def index_bytes(self) -> int:
+        return -(-2 * self.index_head_dim // (self.compression or 1))
+
+    @property
+    def index_flops_per_pair(self) -> int:
+        return -(-2 * self.index_heads * self.index_head_dim // (self.compression or 1))
+
+    @property
+    def working_values(self) -> tuple[int, int]:
+        return 3 * self.heads * self.head_dim, 2 * self.head_dim
+
+    def compressor(self, name: str, width: int, hidden: int) -> tuple[Tensor, ...]:
+        """Keys, gates, learned positions and the norm that make entries of `width` values."""
+        inner = width * (2 if self.overlap else 1)
+        positions = Tensor(
+            part="attention", name=f"{name}.position_bias", shape=(self.compression, inner), shards=1, elementwise=True
+        )
+        return (
+            *linear("attention", f"{name}.kv_proj", inner, hidden, shards=1),
+            *linear("attention", f"{name}.gate_proj", inner, hidden, shards=1),
+            positions,
+            *norm(f"{name}.kv_norm", width),
+        )
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        inner, ranks = self.heads * self.head_dim, self.output_groups * self.output_rank
+        rows = (
+            *linear("attention", "q_a_proj", self.q_lora_rank, hidden, shards=1),
+            *norm("q_a_norm", self.q_lora_rank),
+            *linear("attention", "q_b_proj", inner, self.q_lora_rank),
+            *linear("attention", "kv_proj", self.head_dim, hidden, shards=1),
+            *norm("kv_norm", self.head_dim),
+            *linear("attention", "o_a_proj", ranks, inner // self.output_groups),
+            *linear("attention", "o_b_proj", hidden, ranks),
+            Tensor(part="attention", name="sinks", shape=(self.heads,)),
+        )
+        if self.compression:
+            rows += self.compressor("compressor", self.head_dim, hidden)
+        if self.index_heads:
+            keys = self.index_heads * self.index_head_dim
+            rows += (
+                *self.compressor("indexer", self.index_head_dim, hidden),
+                *linear("attention", "indexer.q_b_proj", keys, self.q_lora_rank, shards=1),
+                *linear("attention", "indexer.weights_proj", self.index_heads, hidden, shards=1),
+            )
+        return rows
+
+    def flops_per_pair(self, *, decode: bool) -> int:
+        return 4 * self.heads * self.head_dim
+
+
 def kept(attention: Mixer, context_tokens: Quantity) -> Quantity:
     """Tokens of a sequence that a layer's cache holds, a count: the context, or its window where that is shorter."""
     return context_tokens if attention.window is None else np.minimum(context_tokens, attention.window)
 
 
-def reach(attention: Mixer, context_tokens: Quantity) -> Quantity:
-    """Tokens that one new token looks back at, a count: those kept, or those an indexer selects.
+def entries(attention: Mixer, context_tokens: Quantity) -> Quantity:
+    """Entries that a layer keeps beside its cache, a count: one for every so many whole tokens."""
+    values, tokens = attention.entry
+    return context_tokens // tokens if values else 0
 
-    In chunks of c, a token far into the text sees between 1 and c tokens, (c + 1) / 2 on average.
-    """
+
+def _near(attention: Mixer, context_tokens: Quantity) -> Quantity:
+    # Single tokens that one new token looks back at.
     held = kept(attention, context_tokens)
     if attention.window is not None and attention.chunked:
         held = np.where(context_tokens > attention.window, (attention.window + 1) / 2, held)[()]
-    return held if attention.selected is None else np.minimum(held, attention.selected)
+    return held if attention.selected is None or attention.entry[0] else np.minimum(held, attention.selected)
+
+
+def reach(attention: Mixer, context_tokens: Quantity) -> Quantity:
+    """Tokens that one new token looks back at, a count: those kept, or those an indexer selects, and entries.
+
+    In chunks of c, a token far into the text sees between 1 and c tokens, (c + 1) / 2 on average.
+    """
+    near = _near(attention, context_tokens)
+    if not attention.entry[0]:
+        return near
+    whole = entries(attention, context_tokens)
+    return near + (whole if attention.selected is None else np.minimum(whole, attention.selected))
+
+
+def _entry_pairs(attention: Mixer, prompt_tokens: Quantity) -> Quantity:
+    # The sum of min(floor(i / tokens), selected) over positions i = 1 … prompt.
+    values, tokens = attention.entry
+    if not values:
+        return 0
+    grows = prompt_tokens
+    if attention.selected is not None:
+        grows = np.minimum(prompt_tokens, tokens * (attention.selected + 1) - 1)
+    most = entries(attention, grows)
+    return most * (grows + 1) - tokens * most * (most + 1) / 2 + (prompt_tokens - grows) * most
 
 
 def attended_pairs(attention: Mixer, prompt_tokens: Quantity) -> Quantity:
@@ -322,5 +450,5 @@ def attended_pairs(attention: Mixer, prompt_tokens: Quantity) -> Quantity:
     if attention.window is not None and attention.chunked:
         whole, rest = prompt_tokens // attention.window, prompt_tokens % attention.window
         return whole * (attention.window * (attention.window + 1) / 2) + rest * (rest + 1) / 2
-    near = reach(attention, prompt_tokens)
-    return near * (near + 1) / 2 + (prompt_tokens - near) * near
+    near = _near(attention, prompt_tokens)
+    return near * (near + 1) / 2 + (prompt_tokens - near) * near + _entry_pairs(attention, prompt_tokens)

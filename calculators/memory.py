@@ -7,7 +7,7 @@ import numpy as np
 
 from calculators import Quantity
 from calculators.architecture import Architecture, block_layers, tensors
-from calculators.attention import Mixer, kept
+from calculators.attention import Mixer, entries, kept
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Deployment
 from calculators.tensor import PARTS
@@ -50,9 +50,14 @@ def kv_cache_bytes(model: Architecture, fmt: Format, *, batch: Quantity, context
     """
     total: Quantity = 0
     for block in model.blocks:
-        per_token = fmt.stream_bytes(block.attention.cached_values)
-        total = total + block.count * per_token * batch * kept(block.attention, context_tokens)
+        total = total + block.count * batch * sequence_cache_bytes(block.attention, fmt, context_tokens)
     return total
+
+
+def sequence_cache_bytes(attention: Mixer, fmt: Format, context_tokens: Quantity) -> Quantity:
+    """Bytes that a layer caches of one sequence: each token kept, and the entries that stand for several."""
+    each = fmt.stream_bytes(attention.cached_values) * kept(attention, context_tokens)
+    return each + fmt.stream_bytes(attention.entry[0]) * entries(attention, context_tokens)
 
 
 def sequence_state_bytes(attention: Mixer, fmt: Format) -> Quantity:
@@ -131,8 +136,7 @@ def device_cache_bytes(
     total: Quantity = 0.0
     stage = np.ceil(model.layers / deployment.pipeline_parallel) / model.layers
     for block in model.blocks:
-        per_token = fmt.stream_bytes(block.attention.cached_values)
-        size = per_token * kept(block.attention, context_tokens)
+        size = sequence_cache_bytes(block.attention, fmt, context_tokens)
         size = size / np.minimum(deployment.tensor_parallel, block.attention.cache_shards)
         size = size + block.attention.index_bytes * context_tokens
         total = total + block.count * stage * batch * size

@@ -64,6 +64,8 @@ class ExpertMLP(MLP):
     Source: Jiang et al. 2024, arXiv:2401.04088 (Mixtral); DeepSeek-V3, arXiv:2412.19437 (shared experts and the
     router's correction bias, a buffer). `shared_gate`: a scalar gate on the shared experts (Qwen2-MoE).
     `latent`: width that tokens are projected to before the experts and back from after them (Nemotron 3).
+    `counted_correction`: the correction bias is a parameter, not a buffer (ERNIE 4.5). `hashed`: tokens of a table,
+    a buffer, that states the experts of each (DeepSeek-V4's first layers).
     """
 
     experts: int
@@ -75,13 +77,19 @@ class ExpertMLP(MLP):
     expert_bias: bool = False
     shared_bias: bool = False
     correction_bias: bool = False
+    counted_correction: bool = False
+    hashed: int = 0
     shared_gate: bool = False
     latent: int | None = None
 
     def tensors(self, hidden: int) -> tuple[Tensor, ...]:
         rows = linear("router", "router", self.experts, hidden, bias=self.router_bias, shards=1)
         if self.correction_bias:
-            rows += (Tensor(part="router", name="e_score_correction_bias", shape=(self.experts,), buffer=True),)
+            correction = Tensor(part="router", name="e_score_correction_bias", shape=(self.experts,), shards=1)
+            rows += (replace(correction, buffer=not self.counted_correction),)
+        if self.hashed:
+            table = Tensor(part="router", name="tid2eid", shape=(self.hashed, self.chosen), elementwise=True)
+            rows += (replace(table, shards=1, buffer=True),)
         if self.latent is not None:
             rows += linear("moe_other", "fc1_latent_proj", self.latent, hidden, shards=1)
             rows += linear("moe_other", "fc2_latent_proj", hidden, self.latent, shards=1)

@@ -141,6 +141,15 @@ class Config:
             raise self.error(field, "contradicts itself: " + ", ".join(f"{name} is {n}" for name, n in given.items()))
         return next(iter(given.values()))
 
+    def called(self, field: str, *aliases: str) -> str:
+        """The name under which the config has a field of several names, whose values must agree; else the first."""
+        for name in (field, *aliases):
+            self.asked.setdefault(name, None)
+        there = [name for name in (field, *aliases) if name in self.fields]
+        if any(self.fields[name] != self.fields[there[0]] for name in there):
+            raise self.error(there[0], "contradicts " + " and ".join(there[1:]) + ", its other names")
+        return there[0] if there else field
+
     def layer_numbers(self, field: str) -> frozenset[int]:
         """A list of layer numbers; empty where absent or null."""
         value = self.given(field)
@@ -166,6 +175,20 @@ class Config:
             slide = f"{rule.count('sliding_attention')} of {len(rule)} layers slide"
             raise self.error("layer_types", f"contradicts the other fields, by which {slide}")
         return kinds
+
+    def kinds(self, field: str, rule: Sequence[str], *options: str, longer: bool = False) -> Sequence[str]:
+        """One of `options` for each layer: as `field` lists them, else the type's rule.
+
+        `longer`: the list may go on beyond the last layer, and what does is not read.
+        """
+        listed = self.given(field)
+        if listed in (None, ...):
+            return rule
+        if not isinstance(listed, list) or any(kind not in options for kind in listed):
+            raise self.error(field, f"must list {' or '.join(options)} for each layer")
+        if len(listed) < len(rule) or (len(listed) > len(rule) and not longer):
+            raise self.error(field, f"lists {len(listed)} layers, but there are {len(rule)}")
+        return listed[: len(rule)]
 
     def refuse(self, why: str, fields: Sequence[str]) -> None:
         """Refuse fields that this model_type does not have."""

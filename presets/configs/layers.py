@@ -78,12 +78,18 @@ def dense(config: Config, **kind: Any) -> DenseMLP:
     return DenseMLP(intermediate=config.count("intermediate_size"), **kind)
 
 
-def experts(config: Config, names: Sequence[str], intermediate: str, **kind: Any) -> ExpertMLP:
+def experts(
+    config: Config,
+    names: Sequence[str],
+    intermediate: str,
+    chosen_names: Sequence[str] = ("num_experts_per_tok", "experts_per_token"),
+    **kind: Any,
+) -> ExpertMLP:
     """Routed experts: their number under one of `names`, their width under `intermediate`."""
     count = config.same(*names)
-    chosen = kind.pop("chosen", None) or config.same("num_experts_per_tok", "experts_per_token")
+    chosen = kind.pop("chosen", None) or config.same(*chosen_names)
     if chosen > count:
-        raise config.error("num_experts_per_tok", f"is {chosen}, more than {names[0]}, {count}")
+        raise config.error(chosen_names[0], f"is {chosen}, more than {names[0]}, {count}")
     return ExpertMLP(experts=count, chosen=chosen, intermediate=config.count(intermediate), **kind)
 
 
