@@ -31,7 +31,7 @@ def stepped(config: Config, attentions: Sequence[Mixer], mlp: ExpertMLP) -> list
 
 @reads(
     "qwen2_moe",
-    nullable=["num_key_value_heads"], max_position_embeddings=32768, head_dim=None, num_key_value_heads=16,
+    max_position_embeddings=32768, head_dim=None, num_key_value_heads=16,
     sliding_window=4096, max_window_layers=28, decoder_sparse_step=1, mlp_only_layers=None, qkv_bias=True,
 )  # fmt: skip
 def qwen2_moe(config: Config) -> Architecture:
@@ -255,7 +255,7 @@ def olmoe(config: Config) -> Architecture:
 
 @reads(
     "ernie4_5_moe",
-    nullable=["num_key_value_heads"], max_position_embeddings=131072, head_dim=None, num_key_value_heads=4,
+    max_position_embeddings=131072, head_dim=None, num_key_value_heads=4,
     tie_word_embeddings=True, moe_num_shared_experts=2, moe_layer_start_index=1, moe_layer_end_index=-1,
     moe_layer_interval=1,
 )  # fmt: skip
@@ -276,7 +276,7 @@ def ernie_moe(config: Config) -> Architecture:
     return model(config, blocks(stack), head_bias=bias)
 
 
-@reads("hunyuan_v1_moe", max_position_embeddings=2048, head_dim=None, num_key_value_heads=None)
+@reads("hunyuan_v1_moe", max_position_embeddings=2048, num_key_value_heads=None)
 def hunyuan_moe(config: Config) -> Architecture:
     """Hunyuan-A13B: one shared expert as wide as each routed one; a layer may choose more experts than another."""
     config.refuse("layers that share keys and values", ["use_cla"])
@@ -292,6 +292,7 @@ def hunyuan_moe(config: Config) -> Architecture:
     count = config.same("num_experts", "num_local_experts")
     if len(chosen) != layers or not all(type(each) is int and 1 <= each <= count for each in chosen):
         raise config.error(names[0], f"must be 1 to {count}, the experts, in each of {layers} layers")
+    config.count("head_dim")  # which transformers does not derive in this type
     attentions = everywhere(config, biased(config, norm=True))
     mlps = [ExpertMLP(experts=count, chosen=each, intermediate=width, shared_intermediate=width) for each in chosen]
     return model(config, blocks(list(zip(attentions, mlps, strict=True))))
@@ -303,7 +304,8 @@ def dbrx(config: Config) -> Architecture:
     if config.flag("tie_word_embeddings"):
         raise config.error("tie_word_embeddings", "is true; DBRX models do not tie their embeddings")
     attn, ffn = config.section("attn_config", kv_n_heads=1), config.section("ffn_config")
-    hidden, heads = config.same("d_model", "hidden_size"), config.same("n_heads", "num_attention_heads")
+    config.called("d_model", "hidden_size")  # which transformers does not take in its place
+    hidden, heads = config.count("d_model"), config.count(config.called("n_heads", "num_attention_heads"))
     kv_heads = attn.count("kv_n_heads")
     if hidden % heads:
         raise config.error("d_model", f"is {hidden}, no multiple of n_heads, {heads}")

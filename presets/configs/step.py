@@ -1,5 +1,6 @@
 """How do StepFun's models describe their text model? A reader of the section of their config.json."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,7 @@ def step_heads(config: Config) -> int:
 
 def step_sparse(config: Config, layers: int) -> list[bool]:
     """Whether each layer, MTP's included, has experts: by mlp_layer_types, moe_layers_enum, or all from the fourth."""
+    rule: Sequence[str]
     listed = config.given("moe_layers_enum")
     if listed in (None, ...):
         numbers = set(range(3, config.layers()))
@@ -82,6 +84,7 @@ def step_text(config: Config) -> Architecture:
     whole = attention(config.count("num_attention_heads"), None)
     near = attention(step_heads(config), window) if SLIDING in kinds else whole
     mlp_bias = config.flag("mlp_bias")
+    config.called("n_routed_experts", "moe_num_experts", "num_local_experts")  # the last does not stand for them alone
     mlp = experts(
         config, ("n_routed_experts", "moe_num_experts"), "moe_intermediate_size", ("num_experts_per_tok", "moe_top_k"),
         shared_intermediate=config.same("share_expert_dim", "share_expert_dims"), shared_bias=mlp_bias,
