@@ -146,7 +146,7 @@ class Config:
         for name in (field, *aliases):
             self.asked.setdefault(name, None)
         there = [name for name in (field, *aliases) if name in self.fields]
-        if any(self.fields[name] != self.fields[there[0]] for name in there):
+        if len({shown(self.fields[name]) for name in there}) > 1:
             raise self.error(there[0], "contradicts " + " and ".join(there[1:]) + ", its other names")
         return there[0] if there else field
 

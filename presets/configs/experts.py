@@ -236,8 +236,8 @@ def minimax_m2(config: Config) -> Architecture:
     for field in ("use_qk_norm", "use_routing_bias"):
         if not config.flag(field):
             raise config.error(field, "is false; MiniMax-M2 models without it are not understood")
-    if any(kind != 1 for kind in config.fields.get("attn_type_list") or ()):
-        raise config.error("attn_type_list", "lists other kinds than 1, full attention, which are not understood")
+    if config.given("attn_type_list") not in (None, ..., [1] * config.layers()):
+        raise config.error("attn_type_list", "must list 1, full attention, for each layer; others are not understood")
     mlp = experts(config, ("num_local_experts", "num_experts"), "intermediate_size", correction_bias=True)
     return model(config, blocks([(a, mlp) for a in everywhere(config, wide_norms(grouped(config)))]))
 
@@ -283,8 +283,7 @@ def hunyuan_moe(config: Config) -> Architecture:
     config.refuse("dense leading layers", ["moe_layer_num_skipped"])
     layers, width = config.layers(), config.count("intermediate_size")
     for field, expected in (("moe_intermediate_size", width), ("num_shared_expert", 1)):
-        given = config.fields.get(field, expected)
-        if given != expected and given != [expected] * layers:
+        if config.given(field) not in (None, ..., expected, [expected] * layers):
             raise config.error(field, f"is not {expected} in every layer, which is not understood")
     names = ("moe_topk", "num_experts_per_tok")
     listed = config.given(names[0])

@@ -1,6 +1,6 @@
 """How do StepFun's models describe their text model? A reader of the section of their config.json."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from calculators.architecture import Architecture, Block
 from calculators.attention import GroupedQueryAttention, Mixer
 from calculators.mlp import MLP, DenseMLP
 from calculators.tensor import linear, norm
-from presets.configs.config import Config, reads
+from presets.configs.config import DEEPEST, Config, reads
 from presets.configs.experts import layers_ahead
 from presets.configs.layers import FULL, SLIDING, blocks, experts, model
 
@@ -28,24 +28,27 @@ def step_heads(config: Config) -> int:
     return other.count("num_attention_heads")
 
 
+def is_layer(text: Any) -> bool:
+    """Whether it is a layer's number, as a number or a text."""
+    if isinstance(text, str):
+        return len(text) < 9 and text.strip().isdecimal()
+    return type(text) is int and 0 <= text < DEEPEST
+
+
 def step_sparse(config: Config, layers: int) -> list[bool]:
     """Whether each layer, MTP's included, has experts: by mlp_layer_types, moe_layers_enum, or all from the fourth."""
-    rule: Sequence[str]
-    listed = config.given("moe_layers_enum")
-    if listed in (None, ...):
-        numbers = set(range(3, config.layers()))
-    else:
+    listed, own = config.given("moe_layers_enum"), config.layers()
+    numbers: Collection[int] = range(3, own)
+    if listed not in (None, ...):
         texts = listed.split(",") if isinstance(listed, str) else listed
-        try:
-            numbers = {int(text) for text in texts if str(text).strip()}
-        except (TypeError, ValueError):
-            raise config.error("moe_layers_enum", "must list layer numbers") from None
+        if not isinstance(texts, list) or not all(is_layer(text) for text in texts):
+            raise config.error("moe_layers_enum", "must list layer numbers")
+        numbers = frozenset(int(text) for text in texts)
     rule = ["sparse" if i in numbers else "dense" for i in range(layers)]
     kinds = config.given("mlp_layer_types")
-    if isinstance(kinds, list) and len(kinds) == config.layers():
-        rule = config.kinds("mlp_layer_types", rule[: config.layers()], "sparse", "dense")  # MTP's are not told
-        return [kind == "sparse" for kind in rule] + [False] * (layers - len(rule))
-    return [kind == "sparse" for kind in config.kinds("mlp_layer_types", rule, "sparse", "dense")]
+    told = own if isinstance(kinds, list) and len(kinds) == own else layers
+    kinds = [*config.kinds("mlp_layer_types", rule[:told], "sparse", "dense"), *["dense"] * (layers - told)]
+    return [kind == "sparse" for kind in kinds]
 
 
 @reads(
