@@ -1,6 +1,6 @@
 """How do models describe attention that selects or compresses what it looks at? Readers of their config.json."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -129,13 +129,16 @@ def hyper_connections(name: str, streams: int, hidden: int, outputs: int, scales
     )
 
 
-def compression(config: Config, kind: str, legacy: str) -> int:
-    """Tokens that one entry stands for, in layers of one kind."""
-    if config.is_listed(legacy):
-        return config.count(legacy)
-    if not config.is_listed("compress_rates"):
-        return next(ratio for ratio, name in RATIOS.items() if name == kind)
-    return config.section("compress_rates").count(kind)
+def compressions(config: Config, kinds: Collection[str]) -> dict[str, int]:
+    """Tokens that one entry stands for, by the kinds of layers that have entries."""
+    rates = config.section("compress_rates") if config.is_listed("compress_rates") else None
+    found = {}
+    for ratio, legacy in ((4, "compress_rate_csa"), (128, "compress_rate_hca")):
+        kind = RATIOS[ratio]
+        if kind in kinds:
+            found[kind] = rates.count(kind) if rates else ratio
+            found[kind] = config.count(legacy) if config.is_listed(legacy) else found[kind]
+    return found
 
 
 def compressed_kinds(config: Config, layers: int) -> tuple[Sequence[str], Sequence[str]]:
@@ -174,13 +177,12 @@ def deepseek_v4(config: Config) -> Architecture:
         raise config.error("o_groups", f"is {near.output_groups}; it must divide {near.heads * near.head_dim}")
     kinds, after = compressed_kinds(config, layers)
     attentions = {WINDOW: near}
-    if HEAVY in (*kinds, *after):
-        attentions[HEAVY] = replace(near, compression=compression(config, HEAVY, "compress_rate_hca"))
-    if SPARSE in (*kinds, *after):
+    for kind, tokens in compressions(config, {*kinds, *after}).items():
+        attentions[kind] = replace(near, compression=tokens)
+    if SPARSE in attentions:
         attentions[SPARSE] = replace(
-            near, compression=compression(config, SPARSE, "compress_rate_csa"), overlap=True,
-            index_heads=config.count("index_n_heads"), index_head_dim=config.count("index_head_dim"),
-            index_topk=config.count("index_topk"),
+            attentions[SPARSE], overlap=True, index_heads=config.count("index_n_heads"),
+            index_head_dim=config.count("index_head_dim"), index_topk=config.count("index_topk"),
         )  # fmt: skip
     width = config.called("moe_intermediate_size", "intermediate_size")
     routed = experts(
