@@ -222,3 +222,25 @@ def test_a_contradiction_is_refused_by_name(name, changes, field):
 def test_a_contradiction_of_a_step_model_is_refused_by_name(changes, field):
     with pytest.raises(ValueError, match=rf"config\.json: {field} "):
         step(**changes)
+
+
+def test_fields_that_a_published_config_leaves_null_take_the_types_rule():
+    nulls = {"index_topk_pattern": None, "indexer_types": None, "mlp_layer_types": None, "layer_types": None}
+    assert architecture("glm-5", **nulls) == architecture("glm-5")
+    assert architecture("glm-5", layer_types=["deepseek_sparse_attention"] * 78) == architecture("glm-5")
+    assert architecture("deepseek-v4-flash", mlp_layer_types=None) == V4
+    assert architecture("minimax-m2.5", attn_type_list=None, sliding_window=None) == architecture("minimax-m2.5")
+    assert step(mlp_layer_types=None) == step()
+
+
+def test_hunyuan_may_choose_more_experts_in_one_layer_than_in_another():
+    fields = {
+        "model_type": "hunyuan_v1_moe", "architectures": ["HunYuanMoEV1ForCausalLM"], "hidden_size": 8, "head_dim": 4,
+        "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 6, "vocab_size": 10, "num_experts": 4,
+        "moe_topk": [1, 2, 2], "moe_intermediate_size": [6] * 3, "num_shared_expert": [1] * 3,
+    }  # fmt: skip
+    model = model_from_config(fields, name="hunyuan")
+    assert parameters(model) - active_parameters(model) == (3 + 2 + 2) * 3 * 8 * 6
+    for field, value in (("moe_topk", [1, 2]), ("moe_topk", [5, 1, 1]), ("moe_intermediate_size", [5] * 3)):
+        with pytest.raises(ValueError, match=rf"config\.json: {field} "):
+            model_from_config(fields | {field: value}, name="hunyuan")

@@ -228,7 +228,7 @@ def wide_norms(attention: GroupedQueryAttention) -> GroupedQueryAttention:
 
 @reads(
     "minimax_m2", max_position_embeddings=196608, head_dim=128, num_key_value_heads=8, use_qk_norm=True,
-    use_routing_bias=True,
+    use_routing_bias=True, attn_type_list=None,
 )  # fmt: skip
 def minimax_m2(config: Config) -> Architecture:
     """MiniMax-M2: norms over all heads at once, experts in every layer."""
@@ -276,7 +276,11 @@ def ernie_moe(config: Config) -> Architecture:
     return model(config, blocks(stack), head_bias=bias)
 
 
-@reads("hunyuan_v1_moe", max_position_embeddings=2048, num_key_value_heads=None)
+@reads(
+    "hunyuan_v1_moe",
+    classes=["HunYuanMoEV1ForCausalLM"], max_position_embeddings=2048, num_key_value_heads=None,
+    moe_intermediate_size=None, num_shared_expert=None,
+)  # fmt: skip
 def hunyuan_moe(config: Config) -> Architecture:
     """Hunyuan-A13B: one shared expert as wide as each routed one; a layer may choose more experts than another."""
     config.refuse("layers that share keys and values", ["use_cla"])

@@ -12,8 +12,7 @@ from presets.configs.config import Config, reads
 from presets.configs.experts import ROUTED, layers_ahead, mtp, with_shared
 from presets.configs.layers import blocks, experts, latent, model
 
-INDEXED = "indexed_attention"
-SIZES = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+INDEXED = ("indexed_attention", "deepseek_sparse_attention")  # the second is the first's older name
 
 
 def refuse_biased_mlp(config: Config) -> None:
@@ -39,7 +38,7 @@ def query_width(config: Config) -> None:
 @reads(
     "glm4_moe_lite",
     max_position_embeddings=202752, q_lora_rank=768, kv_lora_rank=512, qk_nope_head_dim=192, qk_rope_head_dim=64,
-    v_head_dim=256, n_shared_experts=1, num_nextn_predict_layers=0,
+    v_head_dim=256, n_shared_experts=1, num_nextn_predict_layers=0, mlp_layer_types=None,
 )  # fmt: skip
 def glm_lite(config: Config) -> Architecture:
     """GLM-4.7-Flash: latent attention, experts from the second layer on where mlp_layer_types lists nothing else."""
@@ -91,13 +90,14 @@ def indexers(config: Config) -> Sequence[str]:
     "deepseek_v32",
     max_position_embeddings=163840, q_lora_rank=1536, kv_lora_rank=512, qk_nope_head_dim=128, qk_rope_head_dim=64,
     v_head_dim=128, n_shared_experts=1, first_k_dense_replace=3, moe_layer_freq=1, num_nextn_predict_layers=0,
-    index_n_heads=64, index_head_dim=128, index_topk=2048,
+    index_n_heads=64, index_head_dim=128, index_topk=2048, mlp_layer_types=None,
 )  # fmt: skip
 @reads(
     "glm_moe_dsa",
     max_position_embeddings=202752, q_lora_rank=2048, kv_lora_rank=512, qk_nope_head_dim=192, qk_rope_head_dim=64,
     v_head_dim=256, n_shared_experts=1, first_k_dense_replace=3, moe_layer_freq=1, num_nextn_predict_layers=0,
     index_n_heads=32, index_head_dim=128, index_topk=2048, index_topk_freq=1, index_skip_topk_offset=2,
+    index_topk_pattern=None, indexer_types=None, mlp_layer_types=None,
 )  # fmt: skip
 def sparse_latent(config: Config) -> Architecture:
     """DeepSeek-V3.2, GLM-5: latent attention to the tokens that an indexer selects; GLM may share a selection."""
@@ -106,7 +106,7 @@ def sparse_latent(config: Config) -> Architecture:
     if config.count("moe_layer_freq") != 1:
         raise config.error("moe_layer_freq", f"is {config.count('moe_layer_freq')}; only 1 is understood")
     layers, full = config.layers(), indexed(config)
-    config.kinds("layer_types", [INDEXED] * layers, INDEXED)
+    config.kinds("layer_types", [INDEXED[0]] * layers, *INDEXED)
     shared = replace(full, index_heads=0, index_head_dim=0)
     kinds = indexers(config) if "index_topk_freq" in config.defaults else ["full"] * layers
     first = min(config.count("first_k_dense_replace", least=0), layers)
@@ -158,7 +158,7 @@ def compressed_kinds(config: Config, layers: int) -> tuple[Sequence[str], Sequen
     "deepseek_v4",
     max_position_embeddings=1048576, num_key_value_heads=1, head_dim=512, q_lora_rank=1024, n_shared_experts=1,
     sliding_window=128, o_groups=8, o_lora_rank=1024, index_n_heads=64, index_head_dim=128, index_topk=512, hc_mult=4,
-    num_hash_layers=3, num_nextn_predict_layers=1,
+    num_hash_layers=3, num_nextn_predict_layers=1, compress_ratios=None, mlp_layer_types=None,
 )  # fmt: skip
 def deepseek_v4(config: Config) -> Architecture:
     """DeepSeek-V4: compressed attention, experts in every layer, residual streams mixed by hyper-connections."""

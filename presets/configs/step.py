@@ -54,7 +54,7 @@ def step_sparse(config: Config, layers: int) -> list[bool]:
 @reads(
     "step3p5",
     max_position_embeddings=128000, head_dim=128, sliding_window=None, num_sliding_attention_heads=None,
-    num_nextn_predict_layers=0,
+    num_nextn_predict_layers=0, moe_layers_enum=None, mlp_layer_types=None,
 )  # fmt: skip
 def step_text(config: Config) -> Architecture:
     """The text model of Step-3.5 and Step-3.7: a gate a head, more query heads in layers that slide."""
