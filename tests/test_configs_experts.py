@@ -112,6 +112,14 @@ def test_layers_that_take_the_selection_of_an_earlier_one_have_no_indexer():
     assert shared == architecture("glm-5", index_topk_pattern="".join("SF"[max(i - 1, 0) % 3 == 0] for i in range(78)))
 
 
+def test_glm_5_2_has_the_indexers_that_its_published_config_names():
+    # quantization_config.modules_to_not_convert of zai-org/GLM-5.2-FP8: layers 0, 1, 2, 6, 10, … and 78, its MTP layer.
+    model = architecture("glm-5", index_topk_freq=4, index_skip_topk_offset=3)
+    held = {layer for row in all_tensors(model) if row.name == "indexer.wk" for layer in row.layers}
+    assert held == {0, 1, *range(2, 78, 4)}
+    assert mtp_parameters(model) == mtp_parameters(architecture("glm-5"))
+
+
 def test_a_gate_on_shared_experts_is_met_by_every_token():
     model = architecture("qwen1.5-moe-a2.7b")
     (gate,) = [row for row in all_tensors(model) if row.name == "shared_expert_gate"]
