@@ -44,14 +44,17 @@ def test_each_part_equals_that_of_transformers(name):
     assert parameters_by_part(MODELS[name]) == json.loads(COUNTS[name]["by_part"])
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if COUNTS[name]["kv_bytes_per_token"]])
+# Where the reference states none of a model that generates, it does not know (DeepSeek-V4).
+@pytest.mark.parametrize(
+    "name", [name for name in MODELS if COUNTS[name]["kv_bytes_per_token"] or not MODELS[name].generates]
+)
 def test_a_token_adds_its_bytes_to_the_cache_until_windows_fill_and_then_only_those_of_full_layers(name):
     def cache(tokens):
         return kv_cache_bytes(MODELS[name], cache_formats()["BF16"], batch=1, context_tokens=tokens)
 
     beyond = 10_000_000
-    assert cache(1) == int(COUNTS[name]["kv_bytes_per_token"])
-    assert cache(beyond + 1) - cache(beyond) == int(COUNTS[name]["kv_bytes_once_windows_fill"])
+    assert cache(1) == int(COUNTS[name]["kv_bytes_per_token"] or 0)
+    assert cache(beyond + 1) - cache(beyond) == int(COUNTS[name]["kv_bytes_once_windows_fill"] or 0)
 
 
 @pytest.mark.parametrize("model", [*MODELS.values(), *models().values()], ids=lambda model: model.name)

@@ -76,7 +76,10 @@ def test_where_layers_alternate_the_first_one_slides():
         assert architecture(name, layer_types=...).blocks[0].attention.window
 
 
-NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size")
+NEEDED = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size",
+    "n_embd", "d_model", "n_layer", "n_layers", "n_head", "n_heads", "ffn_dim", "block_configs",
+)  # fmt: skip
 # Sizes that follow from another field.
 FOLLOWS = {("mamba", "intermediate_size"), ("nemotron_h", "num_hidden_layers")}
 
@@ -88,7 +91,7 @@ FOLLOWS = {("mamba", "intermediate_size"), ("nemotron_h", "num_hidden_layers")}
             (name, field)
             for kind, name in KINDS.items()
             for field in NEEDED
-            if field in fields_that_matter(config(name)) and (kind, field) not in FOLLOWS
+            if fields_that_matter(config(name)).get(field) is not None and (kind, field) not in FOLLOWS
         ),
         ("mixtral-8x7b", "num_local_experts"), ("mixtral-8x7b", "num_experts_per_tok"),
         ("qwen3-30b-a3b", "num_experts"), ("qwen3-30b-a3b", "moe_intermediate_size"),
