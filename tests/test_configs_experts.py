@@ -69,6 +69,7 @@ def test_the_lists_of_a_step_model_may_leave_out_the_layers_ahead():
     assert parameters(shorter) == parameters(step())
     assert [block.attention.window for block in shorter.mtp] == [None]
     assert [block.attention.window for block in step().mtp] == [512]
+    assert not any(block.mlp.experts for block in step(moe_layers_enum="").blocks)
     listed = ["dense"] * 3 + ["sparse"] * 42
     assert (
         step(moe_layers_enum=..., mlp_layer_types=listed) == step(mlp_layer_types=[*listed, *["dense"] * 3]) == step()

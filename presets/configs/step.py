@@ -40,7 +40,7 @@ def step_sparse(config: Config, layers: int) -> list[bool]:
     listed, own = config.given("moe_layers_enum"), config.layers()
     numbers: Collection[int] = range(3, own)
     if listed not in (None, ...):
-        texts = listed.split(",") if isinstance(listed, str) else listed
+        texts = [text for text in listed.split(",") if text.strip()] if isinstance(listed, str) else listed
         if not isinstance(texts, list) or not all(is_layer(text) for text in texts):
             raise config.error("moe_layers_enum", "must list layer numbers")
         numbers = frozenset(int(text) for text in texts)
