@@ -337,12 +337,12 @@ class CompressedAttention(Mixer):
         return self.index_topk or None
 
     @property
-    def state_values(self) -> tuple[int, int]:
+    def state_values(self) -> tuple[int, int, int]:
         if not self.compression:
-            return 0, 0
+            return 0, 0, 0
         width = self.head_dim + self.index_head_dim
         waiting = (self.compression - 1) * (2 if self.overlap else 1) * width
-        return 2 * (waiting + (self.compression * width if self.overlap else 0)), 0
+        return 2 * (waiting + (self.compression * width if self.overlap else 0)), 0, 0
 
     @property
     def index_bytes(self) -> int:

@@ -8,7 +8,17 @@ from calculators.architecture import Architecture
 from presets.configs import dense, experts, hybrid, sparse, statespace, step
 from presets.configs.config import KINDS, Config
 
-__all__ = ["KINDS", "dense", "experts", "fields_that_matter", "hybrid", "model_from_config", "sparse", "statespace", "step"]
+__all__ = [
+    "KINDS",
+    "dense",
+    "experts",
+    "fields_that_matter",
+    "hybrid",
+    "model_from_config",
+    "sparse",
+    "statespace",
+    "step",
+]
 
 
 def _read(config: Mapping[str, Any], name: str) -> tuple[Architecture, Config]:
