@@ -106,6 +106,14 @@ class NoAttention(Mixer):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LinearMixer(Mixer):
+    """One matrix in the place of attention: a token sees itself alone (Nemotron-NAS)."""
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        return linear("attention", "linear_attn", hidden, hidden)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GroupedQueryAttention(Mixer):
     """Attention whose `heads` query heads share `kv_heads` keys and values; equal counts make it multi-head.
 
@@ -443,10 +451,10 @@ def attended_pairs(attention: Mixer, prompt_tokens: Quantity) -> Quantity:
     """(Query, key) pairs that attention forms over a prompt, a count: the sum over positions of what they look at.
 
     With a window w, the first w positions see 1, 2, … w tokens and each later one w; with chunks of c, each chunk
-    begins anew; without a causal order every position sees all.
+    begins anew; without a causal order every position sees all, or a window around it.
     """
     if not attention.causal:
-        return prompt_tokens * prompt_tokens
+        return prompt_tokens * kept(attention, prompt_tokens)
     if attention.window is not None and attention.chunked:
         whole, rest = prompt_tokens // attention.window, prompt_tokens % attention.window
         return whole * (attention.window * (attention.window + 1) / 2) + rest * (rest + 1) / 2

@@ -35,6 +35,14 @@ class NoMLP(MLP):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LinearMLP(MLP):
+    """One matrix in the place of an MLP (Nemotron-NAS)."""
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        return linear("mlp", "linear_mlp", hidden, hidden)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DenseMLP(MLP):
     """An MLP that every token passes through: gate, up and down, or without `gated` up and down.
 

@@ -5,12 +5,14 @@ from reprlib import repr as shown
 from typing import Any
 
 from calculators.architecture import Architecture
-from presets.configs import dense, experts, hybrid, sparse, statespace, step
+from presets.configs import classic, dense, encoders, experts, hybrid, sparse, statespace, step
 from presets.configs.config import KINDS, Config
 
 __all__ = [
     "KINDS",
+    "classic",
     "dense",
+    "encoders",
     "experts",
     "fields_that_matter",
     "hybrid",

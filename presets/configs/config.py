@@ -8,6 +8,7 @@ config without them is refused.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from reprlib import repr as shown
+from types import MappingProxyType
 from typing import Any
 
 from calculators.architecture import Architecture
@@ -26,24 +27,33 @@ FOREIGN = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """A model_type: what reads it, Hugging Face's defaults, and the classes whose tensors it describes."""
+    """A model_type: what reads it, Hugging Face's defaults, and the classes whose tensors it describes.
+
+    `names`: what it calls a field that most types call otherwise (GPT-2: n_embd for hidden_size).
+    """
 
     read: "Callable[[Config], Architecture]"
     defaults: Mapping[str, Any]
     nullable: frozenset[str]
     classes: tuple[str, ...]
     native: bool  # whether transformers has it; a type with code of its own must say whether it ties its embeddings
+    names: Mapping[str, str]
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def reads(
-    *types: str, classes: Sequence[str] = (), nullable: Sequence[str] = (), native: bool = True, **defaults: Any
+    *types: str,
+    classes: Sequence[str] = (),
+    nullable: Sequence[str] = (),
+    native: bool = True,
+    names: Mapping[str, str] = MappingProxyType({}),
+    **defaults: Any,
 ) -> "Callable[[Callable[[Config], Architecture]], Callable[[Config], Architecture]]":
     """Register a reader of these model_types with the defaults of fields that a published config.json may leave out.
 
-    `classes`: names in `architectures` beside the type's own …ForCausalLM.
+    `classes`: names in `architectures` beside the type's own …ForCausalLM. `names`: a type's own names of fields.
     """
 
     def register(read: "Callable[[Config], Architecture]") -> "Callable[[Config], Architecture]":
@@ -55,6 +65,7 @@ def reads(
                 nullable=NULLABLE | frozenset(nullable) | {name for name, value in defaults.items() if value is None},
                 classes=(own, *(name.lower() for name in classes)),
                 native=native,
+                names=names,
             )
         return read
 
@@ -71,10 +82,12 @@ class Config:
         self.asked: dict[str, Any] = {}
         self.defaults: Mapping[str, Any] = kind.defaults if kind else {}
         self.nullable = kind.nullable if kind else NULLABLE
+        self.names: Mapping[str, str] = kind.names if kind else {}
 
     def error(self, field: str, message: str) -> ValueError:
-        """A refusal that names the field."""
-        return ValueError(f"config.json: {self.within}{field} {message}")
+        """A refusal that names the field, as the config or else its type calls it."""
+        own = field if field in self.fields else self.names.get(field, field)
+        return ValueError(f"config.json: {self.within}{own} {message}")
 
     def section(self, field: str, kind: str | None = None, **defaults: Any) -> "Config":
         """An object within the config, read with the defaults of a model_type or with those given."""
@@ -87,10 +100,25 @@ class Config:
         self.asked[field] = found
         return found
 
+    def sections(self, field: str) -> "list[Config]":
+        """A list of objects within the config."""
+        value = self.fields.get(field, ...)
+        if value is ...:
+            raise self.error(field, "is missing, and Hugging Face has no default that would be this model's")
+        if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+            raise self.error(field, f"is {shown(value):.40}; a list of objects was expected")
+        found = [Config(each, name=self.name, within=f"{self.within}{field}[{i}].") for i, each in enumerate(value)]
+        self.asked[field] = found
+        return found
+
     def used(self) -> dict[str, Any]:
         """The config cut down to the fields that its reader looked at: it describes the same model."""
         return {
-            field: inner.used() if isinstance(inner, Config) else self.fields[field]
+            field: inner.used()
+            if isinstance(inner, Config)
+            else [each.used() for each in inner]
+            if isinstance(inner, list)
+            else self.fields[field]
             for field, inner in self.asked.items()
             if field in self.fields
         }
@@ -98,7 +126,15 @@ class Config:
     def given(self, field: str) -> Any:
         """The field's value, or Hugging Face's default for this model_type; `...` where it has neither."""
         self.asked.setdefault(field, None)
-        value = self.fields.get(field, self.defaults.get(field, ...))
+        value = self.fields.get(field, ...)
+        if field in self.names:
+            own = self.names[field]
+            self.asked.setdefault(own, None)
+            if own in self.fields and value not in (..., self.fields[own]):
+                raise self.error(field, f"is {shown(value):.40}, but {own} is {shown(self.fields[own]):.40}")
+            value = self.fields.get(own, value)
+        if value is ...:
+            value = self.defaults.get(field, ...)
         if value is None and field not in self.nullable and self.defaults.get(field, ...) is not None:
             raise self.error(field, "is null; a value was expected")
         return value
@@ -124,9 +160,9 @@ class Config:
         return None if self.given(field) in (None, ...) else self.count(field)
 
     def flag(self, field: str) -> bool:
-        """True or false; false where absent without a default."""
+        """True or false; false where null, or absent without a default."""
         value = self.given(field)
-        if value is ...:
+        if value in (..., None):
             return False
         if not isinstance(value, bool):
             raise self.error(field, f"is {shown(value):.40}; true or false was expected")

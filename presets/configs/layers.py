@@ -24,17 +24,17 @@ def head_sizes(config: Config, *, hidden: str = "hidden_size", heads: str = "num
     return count, head_dim
 
 
-def grouped(config: Config, *, norm: bool = False, **kind: Any) -> GroupedQueryAttention:
+def grouped(config: Config, *, norm: bool = False, rotary: bool = True, **kind: Any) -> GroupedQueryAttention:
     """Grouped-query attention from num_attention_heads, num_key_value_heads and head_dim.
 
-    `norm`: a norm as wide as a head for queries and one for keys (Qwen3).
+    `norm`: a norm as wide as a head for queries and one for keys (Qwen3). `rotary`: positions turn pairs of values.
     """
     config.refuse("latent attention", FOREIGN["latent attention"])
     heads, head_dim = head_sizes(config)
     kv_heads = config.optional_count("num_key_value_heads") or heads
     if heads % kv_heads and config.is_listed("num_key_value_heads"):
         raise config.error("num_key_value_heads", f"is {kv_heads}; it must divide num_attention_heads, {heads}")
-    if head_dim % 2:
+    if rotary and head_dim % 2:
         raise config.error("head_dim", f"is {head_dim}; rotary positions need an even width")
     if norm:
         kind["norms"] = ((head_dim,), (head_dim,))
@@ -45,6 +45,22 @@ def biased(config: Config, **kind: Any) -> GroupedQueryAttention:
     """Grouped-query attention whose four projections have biases where attention_bias says so."""
     bias = config.flag("attention_bias")
     return grouped(config, qkv_bias=bias, output_bias=bias, **kind)
+
+
+def multi_head(config: Config, **kind: Any) -> GroupedQueryAttention:
+    """Attention of a type whose heads share out the hidden size and have a key and a value each."""
+    attention = square(config, grouped(config, **kind))
+    if attention.kv_heads != attention.heads:
+        message = f"is {attention.kv_heads}, but this model_type has as many as num_attention_heads, {attention.heads}"
+        raise config.error("num_key_value_heads", message)
+    return attention
+
+
+def square(config: Config, attention: GroupedQueryAttention) -> GroupedQueryAttention:
+    """The attention, where its heads share out the hidden size: this type's head_dim cannot be another."""
+    if attention.heads * attention.head_dim != config.count("hidden_size"):
+        raise config.error("head_dim", f"is {attention.head_dim}; hidden_size / num_attention_heads was expected")
+    return attention
 
 
 def windowed(
