@@ -45,8 +45,7 @@ def all_or_none(config: Config) -> list[GroupedQueryAttention]:
 
 @reads(
     "ministral3",
-    nullable=["num_key_value_heads", "head_dim"], max_position_embeddings=262144, head_dim=128, num_key_value_heads=8,
-    sliding_window=None,
+    max_position_embeddings=262144, head_dim=128, num_key_value_heads=8, sliding_window=None,
 )  # fmt: skip
 @reads("mistral", max_position_embeddings=131072, head_dim=None, num_key_value_heads=8, sliding_window=4096)
 @reads("phi3", max_position_embeddings=4096, head_dim=None, num_key_value_heads=None, sliding_window=None)
@@ -257,8 +256,7 @@ def internlm3(config: Config) -> Architecture:
 
 @reads(
     "ministral",
-    nullable=["num_key_value_heads"], max_position_embeddings=131072, head_dim=None, num_key_value_heads=8,
-    sliding_window=4096,
+    max_position_embeddings=131072, head_dim=None, num_key_value_heads=8, sliding_window=4096,
 )  # fmt: skip
 def ministral(config: Config) -> Architecture:
     """Ministral: all layers slide where the config has a window and `layer_types` does not say otherwise."""

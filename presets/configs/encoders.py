@@ -34,6 +34,13 @@ def encoder(
     )
 
 
+def second_bias(config: Config) -> tuple[Tensor, ...]:
+    """BERT keeps its head's bias twice, as one tensor only where the head is tied."""
+    if bare(config) or config.flag("tie_word_embeddings"):
+        return ()
+    return (Tensor(part="lm_head", name="predictions.bias", shape=(config.count("vocab_size"),)),)
+
+
 def two_way(config: Config, *, rotary: bool = False, **kind: Any) -> GroupedQueryAttention:
     """Attention in which each token sees all others."""
     without_cross_attention(config)
@@ -80,7 +87,7 @@ def bert(config: Config) -> Architecture:
     return encoder(
         config,
         layers(config, attention, dense(config, gated=False, bias=True)),
-        (segments, *ending(config, hidden)),
+        (segments, *ending(config, hidden), *second_bias(config)),
         norm_bias=True,
         position_rows=config.count("max_position_embeddings"),
     )
@@ -130,6 +137,7 @@ def albert(config: Config) -> Architecture:
         around += (
             *linear("lm_head", "transform", width, hidden, bias=True), *scales("lm_head", "transform.norm", width)
         )  # fmt: skip
+    around += second_bias(config)
     shared = Block(count=count * inner, attention=attention, mlp=mlp, stored=groups * inner)
     return encoder(config, (shared,), around, norm_bias=True, outer_norms=0, embedding_width=width)
 
