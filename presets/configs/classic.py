@@ -27,6 +27,12 @@ def widened(config: Config, field: str) -> DenseMLP:
     return plain(config, config.optional_count(field) or 4 * config.count("hidden_size"))
 
 
+def take_older_name(config: Config, field: str, older: str) -> None:
+    """Let a field's older name stand in for it; where both are given they must agree."""
+    if config.is_listed(older):
+        config.defaults = {**config.defaults, field: config.same(field, older)}
+
+
 def without_cross_attention(config: Config) -> None:
     """Refuse a decoder that was made to be the half of another model."""
     if config.flag("add_cross_attention"):
@@ -129,7 +135,7 @@ def gpt_neo(config: Config) -> Architecture:
 
 @reads(
     "bloom",
-    names={"num_attention_heads": "n_head", "num_hidden_layers": "n_layer", "hidden_size": "n_embed"},
+    names={"num_attention_heads": "n_head", "num_hidden_layers": "n_layer"},
     head_dim=None, num_key_value_heads=None, seq_length=2048, tie_word_embeddings=True,
 )  # fmt: skip
 def bloom(config: Config) -> Architecture:
@@ -137,6 +143,7 @@ def bloom(config: Config) -> Architecture:
 
     It sees any length; without seq_length its training length counts (arXiv:2211.05100, table 3).
     """
+    take_older_name(config, "hidden_size", "n_embed")
     attention = multi_head(config, rotary=False, qkv_bias=True, output_bias=True)
     hidden = config.count("hidden_size")
     for field in ("n_inner", "intermediate_size"):
@@ -178,12 +185,13 @@ def mpt(config: Config) -> Architecture:
 @reads(
     "falcon",
     nullable=["alibi", "new_decoder_architecture", "multi_query", "parallel_attn", "bias"],
-    names={"hidden_size": "n_embed"}, max_position_embeddings=2048, head_dim=None, num_key_value_heads=None,
+    max_position_embeddings=2048, head_dim=None, num_key_value_heads=None,
     num_kv_heads=None, num_ln_in_parallel_attn=None, ffn_hidden_size=None, multi_query=True, parallel_attn=True,
     tie_word_embeddings=True,
 )  # fmt: skip
 def falcon(config: Config) -> Architecture:
     """Falcon: one key and value for all heads (7B), for groups (new_decoder_architecture) or for each (RW)."""
+    take_older_name(config, "hidden_size", "n_embed")
     new, bias = config.flag("new_decoder_architecture"), config.flag("bias")
     parallel, norms = config.flag("parallel_attn"), config.optional_count("num_ln_in_parallel_attn")
     if new and not parallel:
