@@ -13,7 +13,7 @@ from calculators.attention import GroupedQueryAttention, LinearMixer, Mixer, NoA
 from calculators.mlp import MLP, DenseMLP, LinearMLP, NoMLP
 from calculators.tensor import Tensor
 from presets.configs.config import Config, reads
-from presets.configs.layers import FULL, biased, blocks, dense, grouped, model, square, windowed
+from presets.configs.layers import FULL, biased, blocks, dense, grouped, model, multi_head, square, windowed
 
 
 def stacked(config: Config, attentions: Sequence[GroupedQueryAttention], mlp: DenseMLP, **kind: Any) -> Architecture:
@@ -63,6 +63,20 @@ def qwen_layers(config: Config, attention: GroupedQueryAttention) -> list[Groupe
     """Qwen: layers from max_window_layers on slide."""
     uses, first = uses_window(config), config.count("max_window_layers", least=0)
     return windowed(config, attention, lambda i: uses and i >= first, listed=uses)
+
+
+@reads(
+    "qwen",
+    native=False, classes=["QWenLMHeadModel"], names={"head_dim": "kv_channels"}, max_position_embeddings=8192,
+    head_dim=None, num_key_value_heads=None, no_bias=True,
+)  # fmt: skip
+def qwen(config: Config) -> Architecture:
+    """Qwen, the first: biases on queries, keys and values; intermediate_size holds gate and up together."""
+    bias, both = not config.flag("no_bias"), dense(config)
+    if both.intermediate % 2:
+        raise config.error("intermediate_size", f"is {both.intermediate}; an even number was expected")
+    attention = multi_head(config, qkv_bias=True, output_bias=bias)
+    return stacked(config, unwindowed(config, attention), replace(both, intermediate=both.intermediate // 2, bias=bias))
 
 
 @reads(
@@ -200,6 +214,16 @@ def exaone4(config: Config) -> Architecture:
     if config.optional_count("sliding_window") is None or config.given("sliding_window_pattern") is None:
         return stacked(config, windowed(config, attention, lambda i: False, listed=True), dense(config))
     return stacked(config, full_every(config, "sliding_window_pattern", attention), dense(config))
+
+
+@reads(
+    "exaone",
+    native=False, names={"num_hidden_layers": "num_layers"}, max_position_embeddings=2048, head_dim=None,
+    num_key_value_heads=None,
+)  # fmt: skip
+def exaone(config: Config) -> Architecture:
+    """EXAONE 3 and 3.5: Llama's tensors without biases."""
+    return stacked(config, unwindowed(config, grouped(config)), dense(config))
 
 
 @reads("glm", max_position_embeddings=131072, head_dim=128, num_key_value_heads=2, attention_bias=True)

@@ -15,7 +15,7 @@ from presets.configs.layers import FULL, SLIDING, blocks, dense, model, multi_he
 def bare(config: Config) -> bool:
     """Whether the checkpoint is the encoder alone, without the head that guesses masked words."""
     classes = config.given("architectures")
-    return isinstance(classes, list) and bool(classes) and str(classes[0]).endswith("Model")
+    return isinstance(classes, list) and bool(classes) and str(classes[0]).lower().endswith("model")
 
 
 def scales(part: str, name: str, width: int, *, bias: bool = True) -> tuple[Tensor, ...]:
