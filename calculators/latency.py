@@ -12,7 +12,7 @@ import numpy as np
 
 from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture, block_layers, tensors
-from calculators.attention import NoAttention, attended_pairs, reach
+from calculators.attention import LinearMixer, NoAttention, attended_pairs, reach
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Deployment, Engine
 from calculators.memory import working_values
@@ -156,7 +156,7 @@ def _attention_rows(
     rows = []
     for block in model.blocks:
         attention, layers = block.attention, kinds.pop(block.attention, 0)
-        if not layers or attention == NoAttention():
+        if not layers or attention in (NoAttention(), LinearMixer()):
             continue
         seen = reach(attention, context_tokens)
         pairs = seen if decode else attended_pairs(attention, context_tokens)

@@ -155,6 +155,18 @@ def test_an_encoder_caches_nothing_and_forms_every_pair():
     assert attended_pairs(replace(model.blocks[0].attention, window=128), 500) == 500 * 128
 
 
+def test_an_embedding_model_of_gemma_3_sees_both_ways_and_caches_nothing():
+    changes = {"use_bidirectional_attention": True, "architectures": ["Gemma3TextModel"]}
+    model, decoder = architecture("gemma-3-1b", **changes), architecture("gemma-3-1b")
+    assert (
+        parameters(model)
+        == parameters(decoder)
+        == parameters(architecture("gemma-3-1b", **changes, tie_word_embeddings=False))
+    )
+    assert (model.generates, decoder.generates) == (False, True)
+    assert cache_bytes(model) == 0
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "values"),
     [
@@ -224,7 +236,6 @@ def test_layers_slide_where_they_do_in_transformers(name, changes, sliding):
         ("mpt-7b", {"attn_config": []}, "attn_config"),
         ("opt-13b", {"ffn_dim": None}, "ffn_dim"),
         ("gemma-2b", {"use_bidirectional_attention": True}, "use_bidirectional_attention"),
-        ("gemma-3-1b", {"use_bidirectional_attention": True}, "use_bidirectional_attention"),
         ("gemma-3-1b", {"sliding_window": None}, "sliding_window"),
         ("gemma-3-1b", {"sliding_window_pattern": 0}, "sliding_window_pattern"),
         ("gemma-3-1b", {"layer_types": [FULL] * 25}, "layer_types"),

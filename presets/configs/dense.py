@@ -13,7 +13,7 @@ from calculators.attention import GroupedQueryAttention, LinearMixer, Mixer, NoA
 from calculators.mlp import MLP, DenseMLP, LinearMLP, NoMLP
 from calculators.tensor import Tensor
 from presets.configs.config import Config, reads
-from presets.configs.layers import FULL, biased, blocks, dense, grouped, model, multi_head, square, windowed
+from presets.configs.layers import FULL, bare, biased, blocks, dense, grouped, model, multi_head, square, windowed
 
 
 def stacked(config: Config, attentions: Sequence[GroupedQueryAttention], mlp: DenseMLP, **kind: Any) -> Architecture:
@@ -138,14 +138,22 @@ def full_every(config: Config, field: str, attention: GroupedQueryAttention) -> 
 
 @reads(
     "gemma3_text",
-    nullable=["use_bidirectional_attention"], max_position_embeddings=131072, head_dim=256, num_key_value_heads=4,
-    sliding_window=4096, sliding_window_pattern=6, tie_word_embeddings=True,
+    classes=["Gemma3TextModel"], nullable=["use_bidirectional_attention"], max_position_embeddings=131072,
+    head_dim=256, num_key_value_heads=4, sliding_window=4096, sliding_window_pattern=6, tie_word_embeddings=True,
 )  # fmt: skip
 def gemma3(config: Config) -> Architecture:
-    """Gemma 3: five layers slide for each that does not; norms before and after each half, of queries and of keys."""
-    refuse_bidirectional(config)
-    layers = full_every(config, "sliding_window_pattern", biased(config, norm=True))
-    return stacked(config, layers, dense(config), norms=4)
+    """Gemma 3: five layers slide for each that does not; norms before and after each half, of queries and of keys.
+
+    In an embedding model (use_bidirectional_attention) tokens see later ones too: the window lies around them.
+    """
+    both_ways, alone = config.flag("use_bidirectional_attention"), bare(config)
+    layers = full_every(config, "sliding_window_pattern", biased(config, norm=True, causal=not both_ways))
+    return model(
+        config,
+        blocks([(attention, dense(config)) for attention in layers], norms=4),
+        tied_embeddings=alone or config.flag("tie_word_embeddings"),
+        generates=not (both_ways or alone),
+    )
 
 
 @reads("apertus", max_position_embeddings=65536, head_dim=None, num_key_value_heads=None, hidden_act="xielu")
@@ -247,7 +255,10 @@ def helium(config: Config) -> Architecture:
     return stacked(config, unwindowed(config, attention), dense(config, bias=config.flag("mlp_bias")))
 
 
-@reads("hunyuan_v1_dense", max_position_embeddings=2048, head_dim=None, num_key_value_heads=None)
+@reads(
+    "hunyuan_v1_dense",
+    classes=["HunYuanDenseV1ForCausalLM"], max_position_embeddings=2048, head_dim=None, num_key_value_heads=None,
+)  # fmt: skip
 def hunyuan_dense(config: Config) -> Architecture:
     """Hunyuan dense: norms of queries and keys."""
     return stacked(config, unwindowed(config, biased(config, norm=True)), dense(config))

@@ -9,13 +9,7 @@ from calculators.mlp import DenseMLP
 from calculators.tensor import Tensor, linear, norm
 from presets.configs.classic import plain, without_cross_attention
 from presets.configs.config import Config, reads
-from presets.configs.layers import FULL, SLIDING, blocks, dense, model, multi_head
-
-
-def bare(config: Config) -> bool:
-    """Whether the checkpoint is the encoder alone, without the head that guesses masked words."""
-    classes = config.given("architectures")
-    return isinstance(classes, list) and bool(classes) and str(classes[0]).lower().endswith("model")
+from presets.configs.layers import FULL, SLIDING, bare, blocks, dense, model, multi_head
 
 
 def scales(part: str, name: str, width: int, *, bias: bool = True) -> tuple[Tensor, ...]:

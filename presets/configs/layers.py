@@ -13,6 +13,12 @@ from presets.configs.config import FOREIGN, Config
 FULL, SLIDING = "full_attention", "sliding_attention"
 
 
+def bare(config: Config) -> bool:
+    """Whether the checkpoint is a model without the head that guesses words."""
+    classes = config.given("architectures")
+    return isinstance(classes, list) and bool(classes) and str(classes[0]).lower().endswith("model")
+
+
 def head_sizes(config: Config, *, hidden: str = "hidden_size", heads: str = "num_attention_heads") -> tuple[int, int]:
     """(heads, width of a head): head_dim where given, else hidden_size / heads."""
     width, count = config.count(hidden), config.count(heads)
