@@ -79,6 +79,24 @@ def windows(model):
                    intermediate_size=4096, tie_word_embeddings=True, layer_types=[FULL] * 30, sliding_window=None),
             1_279_391_488,
         ),
+        # https://huggingface.co/CohereLabs/c4ai-command-r-plus (norms of each head) and c4ai-command-a-03-2025
+        (
+            config("aya-23-8b", hidden_size=12_288, num_hidden_layers=64, num_attention_heads=96,
+                   intermediate_size=33_792, use_qk_norm=True), 103_810_674_688,
+        ),
+        (
+            config("aya-23-8b", model_type="cohere2", architectures=["Cohere2ForCausalLM"], hidden_size=12_288,
+                   num_hidden_layers=64, num_attention_heads=96, intermediate_size=36_864), 111_057_580_032,
+        ),
+        # https://huggingface.co/tiiuae/falcon-11B, and falcon-180B less the copy of its embedding stored as the head
+        (
+            config("falcon-40b", hidden_size=4096, num_attention_heads=32, ffn_hidden_size=16_384,
+                   num_ln_in_parallel_attn=1, tie_word_embeddings=False), 11_102_822_400,
+        ),
+        (
+            config("falcon-40b", hidden_size=14_848, num_hidden_layers=80, num_attention_heads=232),
+            179_522_565_120 - 65_024 * 14_848,
+        ),
         # https://huggingface.co/ibm-research/PowerLM-3b: biases in attention and MLP
         (
             config("granite-3.0-8b", hidden_size=2304, num_hidden_layers=40, num_attention_heads=36,
