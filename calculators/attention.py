@@ -3,7 +3,7 @@
 Layers that keep a fixed state instead of a cache are in calculators/recurrent.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -230,6 +230,49 @@ class CrossAttention(Mixer):
         )  # fmt: skip
         gates = (Tensor(part="attention", name=f"gate_{i + 1}", shape=(1,), shards=1) for i in range(self.gates))
         return (*inner.tensors(hidden), *gates)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WithCrossAttention(Mixer):
+    """Attention to the text so far, then to a source: a layer of an encoder-decoder (Whisper, arXiv:2212.04356)."""
+
+    own: GroupedQueryAttention
+    cross: CrossAttention
+
+    @property
+    def heads(self) -> int:
+        return self.own.heads
+
+    @property
+    def cached_values(self) -> int:
+        return self.own.cached_values
+
+    @property
+    def cache_shards(self) -> int:
+        return self.own.cache_shards
+
+    @property
+    def window(self) -> int | None:
+        return self.own.window
+
+    @property
+    def state_values(self) -> tuple[int, int, int]:
+        return self.cross.state_values
+
+    @property
+    def flops_per_token(self) -> int:
+        return self.cross.flops_per_token
+
+    @property
+    def working_values(self) -> tuple[int, int]:
+        return max(self.own.working_values, self.cross.working_values)
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        cross = (replace(row, name=f"encoder_attn.{row.name}") for row in self.cross.tensors(hidden))
+        return (*self.own.tensors(hidden), *cross)
+
+    def flops_per_pair(self, *, decode: bool) -> int:
+        return self.own.flops_per_pair(decode=decode)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -119,3 +119,25 @@ class ExpertMLP(MLP):
         width, inner_values = self.latent or hidden, 3 if self.gated else 2
         inner = self.chosen * (width + inner_values * self.intermediate)
         return max(inner, (2 * self.chosen + 1) * width) + inner_values * self.shared_intermediate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DenseWithExperts(MLP):
+    """A dense MLP and routed experts side by side, summed (Gemma 4, transformers modeling_gemma4.py)."""
+
+    dense: DenseMLP
+    routed: ExpertMLP
+
+    @property
+    def experts(self) -> int:
+        return self.routed.experts
+
+    @property
+    def chosen(self) -> int:
+        return self.routed.chosen
+
+    def tensors(self, hidden: int) -> tuple[Tensor, ...]:
+        return (*self.dense.tensors(hidden), *self.routed.tensors(hidden))
+
+    def working_values(self, hidden: int) -> int:
+        return self.dense.working_values(hidden) + self.routed.working_values(hidden)

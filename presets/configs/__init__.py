@@ -5,7 +5,7 @@ from reprlib import repr as shown
 from typing import Any
 
 from calculators.architecture import Architecture
-from presets.configs import classic, dense, encoders, experts, hybrid, sparse, statespace, step
+from presets.configs import classic, dense, encoders, experts, hybrid, multimodal, sparse, statespace, step
 from presets.configs.config import KINDS, Config
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "fields_that_matter",
     "hybrid",
     "model_from_config",
+    "multimodal",
     "sparse",
     "statespace",
     "step",

@@ -89,16 +89,35 @@ class Config:
         own = field if field in self.fields else self.names.get(field, field)
         return ValueError(f"config.json: {self.within}{own} {message}")
 
-    def section(self, field: str, kind: str | None = None, **defaults: Any) -> "Config":
-        """An object within the config, read with the defaults of a model_type or with those given."""
+    def section(
+        self, field: str, kind: str | None = None, *, absent: Mapping[str, Any] | None = None, **defaults: Any
+    ) -> "Config":
+        """An object within the config, read with the defaults of a model_type or with those given.
+
+        `absent`: what stands for it where the config has none; without it the section must be there.
+        """
         value = self.fields.get(field)
-        if not isinstance(value, Mapping):
+        if value is None and absent is not None:
+            self.asked.setdefault(field, None)
+            found = Config(absent, name=self.name, within=f"{self.within}{field}.")
+        elif isinstance(value, Mapping):
+            found = self.asked[field] = Config(value, name=self.name, within=f"{self.within}{field}.")
+        else:
             raise self.error(field, f"is {shown(value):.40}; an object of fields was expected")
-        found = Config(value, name=self.name, kind=KINDS[kind] if kind else None, within=f"{self.within}{field}.")
-        found.defaults = {**found.defaults, **defaults}
-        found.nullable = found.nullable | {name for name, default in defaults.items() if default is None}
-        self.asked[field] = found
+        if kind:
+            found.become(KINDS[kind])
+        found.default(**defaults)
         return found
+
+    def become(self, kind: Kind, **defaults: Any) -> None:
+        """Be read as a model_type, with its defaults and those given."""
+        self.defaults, self.nullable, self.names = kind.defaults, kind.nullable, kind.names
+        self.default(**defaults)
+
+    def default(self, **defaults: Any) -> None:
+        """Take defaults for fields that may be left out; those that are null may be null."""
+        self.defaults = {**self.defaults, **defaults}
+        self.nullable = self.nullable | {name for name, value in defaults.items() if value is None}
 
     def sections(self, field: str) -> "list[Config]":
         """A list of objects within the config."""
@@ -169,8 +188,10 @@ class Config:
         return value
 
     def same(self, field: str, *aliases: str) -> int:
-        """A count that may stand under several names, which must agree."""
-        given = {name: self.count(name) for name in (field, *aliases) if self.given(name) is not ...}
+        """A count that may stand under several names, which must agree; else the first name's default."""
+        self.asked.update({name: None for name in aliases if name not in self.asked})
+        there = [n for n in (field, *aliases) if n in self.fields or self.names.get(n) in self.fields]
+        given = {name: self.count(name) for name in there}
         if not given:
             return self.count(field)
         if len(set(given.values())) > 1:
@@ -185,6 +206,20 @@ class Config:
         if len({shown(self.fields[name]) for name in there}) > 1:
             raise self.error(there[0], "contradicts " + " and ".join(there[1:]) + ", its other names")
         return there[0] if there else field
+
+    def ratio(self, field: str) -> float:
+        """A number above zero."""
+        value = self.given(field)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST:
+            raise self.error(field, f"is {shown(value):.40}; a number above zero was expected")
+        return value
+
+    def numbers(self, field: str) -> list[int]:
+        """A list of whole numbers."""
+        value = self.given(field)
+        if not isinstance(value, list) or any(isinstance(v, bool) or not isinstance(v, int) for v in value):
+            raise self.error(field, f"is {shown(value):.40}; a list of whole numbers was expected")
+        return value
 
     def layer_numbers(self, field: str) -> frozenset[int]:
         """A list of layer numbers; empty where absent or null."""
