@@ -28,5 +28,10 @@ def architecture(name: str, **changes: Any) -> Architecture:
 
 with (DATA / "counts.csv").open(encoding="utf-8", newline="") as file:
     COUNTS = {row["id"]: row for row in csv.DictReader(file)}
+# Configs with sizes and switches drawn at random, and what transformers 5.23 built of each on the meta device.
+VARIANTS: dict[str, list[dict[str, Any]]] = {}
+for line in (DATA / "variants.jsonl").read_text(encoding="utf-8").splitlines():
+    variant = json.loads(line)
+    VARIANTS.setdefault(f"{variant['config']['model_type']}-{variant['class']}", []).append(variant)
 FORMATS = _json("formats.json")
 PRESETS = _json("presets.json")

@@ -21,11 +21,11 @@ from calculators.attention import GroupedQueryAttention, attended_pairs, reach
 from calculators.formats import stored_bytes
 from calculators.memory import kv_cache_bytes
 from calculators.tensor import PARTS
-from presets import cache_formats, formats, models
+from presets import cache_formats, formats, model_from_config, models
 from presets.configs import KINDS
-from tests.facts import COUNTS, PRESETS, architecture
+from tests.facts import COUNTS, PRESETS, VARIANTS, architecture
 
-MODELS = {name: architecture(name) for name, row in COUNTS.items() if row["model_type"] in KINDS}
+MODELS = {name: architecture(name) for name in COUNTS}
 V3 = models()["DeepSeek-V3 671B"]
 
 
@@ -64,6 +64,20 @@ def test_parts_add_up_and_every_layer_is_in_exactly_one_block(model):
     held = [row.layers for row in tensors(model) if row.layers]
     assert sorted({layer for layers in held for layer in layers}) == list(range(model.layers))
     assert all(row.copies % (len(row.layers) or 1) == 0 and 0 <= row.used <= row.copies for row in tensors(model))
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_sizes_and_switches_drawn_at_random_count_as_transformers_builds_them(kind):
+    for variant in VARIANTS[kind]:
+        model = model_from_config(variant["config"], name=kind)
+        assert parameters(model) == variant["parameters"]
+        assert parameters_by_part(model) == {part: variant["by_part"][part] for part in parameters_by_part(model)}
+        assert sum(variant["by_part"].values()) == variant["parameters"]
+
+
+def test_every_model_of_the_reference_is_read():
+    assert {row["model_type"] for row in COUNTS.values()} <= KINDS.keys()
+    assert len(COUNTS) == 119
 
 
 def test_tied_embeddings_are_stored_once():

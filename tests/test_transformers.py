@@ -7,7 +7,7 @@ import pytest
 from calculators.architecture import parameters
 from presets import model_from_config
 from presets.configs import KINDS
-from tests.facts import COUNTS, config
+from tests.facts import COUNTS, VARIANTS, config
 
 pytestmark = pytest.mark.transformers
 # One model of each type that transformers has a class for.
@@ -25,8 +25,12 @@ def built(fields: dict, class_name: str):
     if kinds := fields.pop("attn_type_list", None):  # MiniMax's own code: 0 for linear attention
         fields["layer_types"] = ["full_attention" if kind else "linear_attention" for kind in kinds]
     model_class = getattr(transformers, class_name)
+    kinds = transformers.models.auto.configuration_auto.CONFIG_MAPPING
+    config_class = kinds.get(fields["model_type"], model_class.config_class)
+    whole = config_class(**json.loads(json.dumps(fields)))
+    fits = model_class.config_class is None or isinstance(whole, model_class.config_class)
     with torch.device("meta"):
-        return model_class(model_class.config_class(**json.loads(json.dumps(fields))))
+        return model_class(whole if fits else whole.get_text_config())
 
 
 @pytest.mark.parametrize("name", SAMPLE.values(), ids=SAMPLE)
@@ -55,3 +59,9 @@ def test_parameters_are_those_that_transformers_builds(name):
 def test_changed_fields_change_both_alike(name, changes):
     model = built(config(name, **changes), COUNTS[name]["counted_with"])
     assert parameters(model_from_config(config(name, **changes), name=name)) == model.num_parameters()
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_the_stored_variants_are_what_transformers_builds(kind):
+    for variant in VARIANTS[kind]:
+        assert built(variant["config"], variant["class"]).num_parameters() == variant["parameters"]

@@ -2,6 +2,8 @@
 
 counts.csv     exact counts of models, made with transformers 5.23 on the meta device
 configs/       the config.json of each, with its source
+variants.jsonl configs drawn at random and what transformers built of them: written once; `make transformers` builds
+               them again and compares
 presets.json   the counts of the three presets of the mission, DeepSeek-V3's with and without what is stored beside them
 formats.json   bytes of a block, bits of a value and bytes of whole models in storage formats
 """
