@@ -26,7 +26,7 @@ def built(fields: dict, class_name: str):
         fields["layer_types"] = ["full_attention" if kind else "linear_attention" for kind in kinds]
     model_class = getattr(transformers, class_name)
     kinds = transformers.models.auto.configuration_auto.CONFIG_MAPPING
-    config_class = kinds.get(fields["model_type"], model_class.config_class)
+    config_class = kinds[fields["model_type"]] if fields["model_type"] in kinds else model_class.config_class  # noqa: SIM401
     whole = config_class(**json.loads(json.dumps(fields)))
     fits = model_class.config_class is None or isinstance(whole, model_class.config_class)
     with torch.device("meta"):
