@@ -1,22 +1,28 @@
 """How many bytes does a tensor take in a storage format? Exact: values, scales and what the format leaves alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 
 from calculators import Quantity
-from calculators.architecture import Architecture
+from calculators.architecture import Architecture, tensors
+from calculators.attention import LatentAttention
 from calculators.tensor import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finer:
-    """A mix's exception: these tensors or parts, in the layers that a rule of LAYER_RULES names, in another format."""
+    """A format's exception: these tensors or parts in another format, in the models and layers that rules name.
+
+    `models` are rules of MODEL_RULES that must all hold, `layers` is one of LAYER_RULES.
+    """
 
     tensors: frozenset[str]
-    layers: str
     format: "Format"
+    models: tuple[str, ...] = ()
+    layers: str = "all"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +30,11 @@ class Format:
     """Exact storage: blocks of `block_values` values of `bits` each over `block_rows` rows, `scale_bytes` a block.
 
     Q4_0 is 4 bits, blocks of 32 values and 2 bytes of scale: 18 bytes for 32 values. `row_bytes`, `column_bytes` and
-    `tensor_bytes` are kept once an output channel, once an input channel and once a tensor. Parts in `leaves`, and all
-    vectors (norms, biases), stay at `left_bytes` a value. Where a row is no multiple of the block, `fallback` is used.
-    `arithmetic` names the type that the hardware multiplies in: a weight-only format computes in bf16.
+    `tensor_bytes` are kept once an output channel, once an input channel and once a tensor. Parts or tensors in
+    `leaves`, and whatever is no matrix (norms, biases, convolutions), stay at `left_bytes` a value. Where a row is no
+    multiple of the block, `fallback` is used; the first of `finer` that names a tensor replaces the format.
+    `arithmetic` names the type that the hardware multiplies in: a weight-only format computes in bf16. `family` is the
+    kind of software that runs it; `everyday` marks the few that are offered where a page compares them all.
     """
 
     name: str
@@ -34,17 +42,25 @@ class Format:
     block_values: int = 1
     block_rows: int = 1
     scale_bytes: float = 0
-    row_bytes: int = 0
+    row_bytes: float = 0
     column_bytes: int = 0
     tensor_bytes: int = 0
     leaves: frozenset[str] = frozenset()
     left_bytes: int = 2
     fallback: "Format | None" = None
     finer: tuple[Finer, ...] = ()
+    splits_latent: bool = False  # an MLA's expansion is kept as two tensors, keys transposed: GGUF
     arithmetic: str = "bf16"
+    family: str = ""
+    everyday: bool = True
     source: str = ""
     checked: date | None = None  # the day the source was read
     note: str = ""
+
+    def __hash__(self) -> int:
+        return hash(
+            self.name
+        )  # equal formats have equal names; a mix's many exceptions would be hashed at every look-up
 
     @property
     def block_bytes(self) -> float:
@@ -71,48 +87,115 @@ class Format:
         return -(-values // self.block_values) * (int(size) if size == int(size) else size)
 
 
-def _use_more_bits(layer: int, model: Architecture) -> bool:
-    eighth = model.layers // 8
-    return layer < eighth or layer >= 7 * model.layers // 8 or (layer - eighth) % 3 == 2
+def _experts(model: Architecture) -> int:
+    return max((block.mlp.experts for block in model.blocks), default=0)
 
 
-def _keys_shared_by_four(layer: int, model: Architecture) -> bool:
-    attention = model.blocks[0].attention
-    return getattr(attention, "heads", 0) >= 4 * attention.cache_shards
+def _shares_keys(model: Architecture, heads: int) -> bool:
+    attention = next((block.attention for block in model.blocks if block.attention.heads), None)
+    return attention is not None and attention.heads >= heads * attention.cache_shards
 
 
-def _eight_experts(layer: int, model: Architecture) -> bool:
-    return any(block.mlp.experts == 8 for block in model.blocks)
+def _seventy(model: Architecture) -> bool:
+    biased = any(getattr(block.attention, "qkv_bias", False) for block in model.blocks)
+    return model.layers == 80 and not _experts(model) and (biased or _shares_keys(model, 2))
 
 
-# Which layers a mix stores finer: (layer, model) -> yes or no.
-# Source: llama.cpp, src/llama-quant.cpp, llama_tensor_get_type_impl.
-LAYER_RULES: Mapping[str, Callable[[int, Architecture], bool]] = MappingProxyType(
+# Which models an exception holds for. Source: llama.cpp, src/llama-quant.cpp, llama_tensor_get_type_impl; its "70B" is
+# set in src/models/llama.cpp (80 layers, grouped keys) and src/models/qwen2.cpp (80 layers: keys have biases).
+MODEL_RULES: Mapping[str, Callable[[Architecture], bool]] = MappingProxyType(
     {
-        "all": lambda layer, model: True,
-        "use_more_bits": _use_more_bits,
-        "first two": lambda layer, model: layer < 2,
-        "first sixteenth": lambda layer, model: layer < model.layers // 16,
-        "keys shared by four heads": _keys_shared_by_four,
-        "80-layer models": lambda layer, model: model.layers == 80,
-        "8-expert models": _eight_experts,
+        "keys shared by four heads": lambda model: _shares_keys(model, 4),
+        "keys not shared by four heads": lambda model: not _shares_keys(model, 4),
+        "four experts or more": lambda model: _experts(model) >= 4,
+        "8 experts": lambda model: _experts(model) == 8,
+        "not 8 experts": lambda model: _experts(model) != 8,
+        "70B": _seventy,
     }
 )
 
+# Which of `count` layers an exception holds for: (place, count) -> yes or no. Source: as above.
+LAYER_RULES: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
+    {
+        "all": lambda place, count: True,
+        "use_more_bits": lambda place, count: (
+            place < count // 8 or place >= 7 * count // 8 or (place - count // 8) % 3 == 2
+        ),
+        "first two": lambda place, count: place < 2,
+        "first four": lambda place, count: place < 4,
+        "first sixteenth": lambda place, count: place < count // 16,
+        "first eighth": lambda place, count: place < count // 8,
+        "first eighth of the tensors": lambda place, count: place < count // 8,
+        "middle three quarters": lambda place, count: count // 8 <= place < 7 * count // 8,
+    }
+)
+VALUES = frozenset({"attention"})  # counted among themselves; all else is counted by the layers of the model
+
+
+def kinds(model: Architecture, tensor: Tensor) -> frozenset[str]:
+    """What rules may call a tensor: its part, the pieces of its name, both together, and lm_head if it is the head."""
+    names = tensor.name.split(".")
+    head = ("lm_head",) if tensor.part == "embedding" and model.tied_embeddings else ()
+    return frozenset((tensor.part, f"{tensor.part}.{names[-1]}", *names, *head))
+
+
+@lru_cache(maxsize=4096)
+def _places(model: Architecture, named: frozenset[str]) -> Mapping[tuple[str, int], int]:
+    """The place of each matrix that these names call, among all such of the model, layer by layer: (name, layer)."""
+    found = [
+        (layer, row.part != "routed_experts", row.name)
+        for row in tensors(model)
+        if row.is_matrix and kinds(model, row) & named
+        for layer in row.layers
+    ]
+    return {(name, layer): place for place, (layer, _, name) in enumerate(sorted(found))}
+
+
+def _held(model: Architecture, tensor: Tensor, rule: Finer, layers: list[int]) -> list[int]:
+    """Those of a tensor's layers that a rule holds for.
+
+    llama.cpp counts the tensors of a kind: values among themselves, others against the model's layers. Where there are
+    experts it takes the layer's own number instead.
+    """
+    if rule.layers == "all":
+        return layers
+    holds = LAYER_RULES[rule.layers]
+    places = _places(model, rule.tensors)
+    if tensor.part in VALUES:
+        return [layer for layer in layers if holds(places.get((tensor.name, layer), layer), len(places))]
+    if _experts(model) > 1 and rule.layers != "first eighth of the tensors":
+        return [layer for layer in layers if holds(layer, model.layers)]
+    return [layer for layer in layers if holds(places.get((tensor.name, layer), layer), model.layers)]
+
+
+def _pieces(model: Architecture, tensor: Tensor, fmt: Format) -> Iterator[tuple[frozenset[str], int, int]]:
+    """A matrix as the format's file holds it: (kinds, rows, columns), one, or two for an MLA's expansion in GGUF."""
+    rows, columns = tensor.shape
+    if fmt.splits_latent and tensor.name.endswith("kv_b_proj"):
+        latent = next((block.attention for block in model.blocks if isinstance(block.attention, LatentAttention)), None)
+        if latent is not None and columns == latent.kv_lora_rank:
+            part = frozenset({tensor.part})
+            yield part | {"k_b_proj"}, latent.heads * columns, latent.qk_nope_head_dim
+            yield part | {"v_b_proj"}, rows - latent.heads * latent.qk_nope_head_dim, columns
+            return
+    yield kinds(model, tensor), rows, columns
+
 
 def stored_bytes(model: Architecture, tensor: Tensor, fmt: Format) -> float:
-    """Bytes of all copies of one of the model's tensors in a weight format."""
-    if not tensor.is_matrix or tensor.part in fmt.leaves:
+    """Bytes of all copies of one of the model's tensors in a weight format; what is no matrix is left as it was."""
+    if not tensor.is_matrix:
         return tensor.values * tensor.copies * fmt.left_bytes
-    rows, columns = tensor.shape
-    is_head = tensor.part == "embedding" and model.tied_embeddings
-    names = {tensor.name.rsplit(".", 1)[-1], "lm_head" if is_head else tensor.part}
-    layers = list(tensor.layers) or [0]
-    each = tensor.copies // len(layers)
     total = 0.0
-    for rule in fmt.finer:
-        if names & rule.tensors:
-            finer = [layer for layer in layers if LAYER_RULES[rule.layers](layer, model)]
-            total += len(finer) * each * rule.format.matrix_bytes(rows, columns)
-            layers = [layer for layer in layers if layer not in finer]
-    return total + len(layers) * each * fmt.matrix_bytes(rows, columns)
+    for called, rows, columns in _pieces(model, tensor, fmt):
+        if called & fmt.leaves:
+            total += rows * columns * tensor.copies * fmt.left_bytes
+            continue
+        layers = list(tensor.layers) or [0]
+        each = tensor.copies // len(layers)
+        for rule in fmt.finer:
+            if called & rule.tensors and all(MODEL_RULES[name](model) for name in rule.models):
+                finer = _held(model, tensor, rule, layers)
+                total += len(finer) * each * rule.format.matrix_bytes(rows, columns)
+                layers = layers if not finer else [layer for layer in layers if layer not in set(finer)]
+        total += len(layers) * each * fmt.matrix_bytes(rows, columns)
+    return total

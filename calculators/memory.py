@@ -25,6 +25,7 @@ def weight_bytes_by_part(model: Architecture, fmt: Format) -> dict[str, int | fl
     return {part: _whole(size) for part, size in sums.items() if size}
 
 
+@lru_cache(maxsize=8192)
 def weight_bytes(model: Architecture, fmt: Format) -> int | float:
     """Bytes of the weights of one copy of the model: the sum over the ledger of stored bytes, scales included."""
     return _whole(sum(stored_bytes(model, row, fmt) for row in tensors(model)))

@@ -7,7 +7,7 @@ from calculators.estimate import estimate, largest_batch, longest_context, memor
 from calculators.recommend import changes_that_fit
 from pages.ui import charts, explain, shell, tables
 from pages.ui.explain import GIB
-from presets.catalog import cache_formats, formats
+from presets.catalog import cache_formats, everyday_formats
 
 shell.guard()
 
@@ -48,7 +48,7 @@ with left:
         "Memory over the length of a request, for several numbers of requests",
     )
 with right:
-    rows = tables.by_format(scenario, formats())
+    rows = tables.by_format(scenario, everyday_formats())
     best = [name for name, parts in rows.items() if sum(parts.values()) <= capacity]
     charts.show(
         charts.stacked(
@@ -71,7 +71,7 @@ st.markdown(
     + f" (the model reads up to {scenario.model.max_context:,})"
 )
 if not figures.fits:
-    changes = changes_that_fit(scenario, list(formats().values()), list(cache_formats().values()))
+    changes = changes_that_fit(scenario, list(everyday_formats().values()), list(cache_formats().values()))
     st.markdown("Each of these alone would make it fit, cheapest first:")
     for change in changes:
         spare = estimate(change.scenario).free_bytes

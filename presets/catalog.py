@@ -2,11 +2,11 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +17,7 @@ from calculators import UNKNOWN
 from calculators.architecture import Architecture, parameters, sharing
 from calculators.attention import GroupedQueryAttention
 from calculators.estimate import Workload
-from calculators.formats import LAYER_RULES, Finer, Format
+from calculators.formats import LAYER_RULES, MODEL_RULES, Finer, Format
 from calculators.hardware import Accelerator, Engine
 from calculators.scaling import ScalingLaw
 from calculators.tensor import PARTS
@@ -188,6 +188,7 @@ def what_if(name: str, **sizes: int) -> Architecture:
     return sharing(replace(changed, source=facts.source, note=facts.note), shared)
 
 
+@cache
 def _layouts() -> Mapping[str, Format]:
     """The [block] tables of formats.toml as bare formats; a fallback is itself a layout further up."""
     layouts: dict[str, Format] = {}
@@ -203,7 +204,7 @@ def _layouts() -> Mapping[str, Format]:
             block_values=entry.get("values", int, 1),
             block_rows=entry.get("rows", int, 1),
             scale_bytes=entry.number("scale", 0),
-            row_bytes=entry.get("row", int, 0),
+            row_bytes=entry.number("row", 0),
             column_bytes=entry.get("column", int, 0),
             tensor_bytes=entry.get("tensor", int, 0),
             fallback=layouts[fallback] if fallback else None,
@@ -213,55 +214,140 @@ def _layouts() -> Mapping[str, Format]:
     return load("formats.toml", read, table("formats.toml")["block"])
 
 
-def _formats(kind: str) -> Mapping[str, Format]:
-    layouts = _layouts()
+def _rule(entry: Entry, key: str, known: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(entry.texts(key, []))
+    for name in names:
+        if name not in known:
+            raise entry.error(f"{key} {name!r} is not one of {', '.join(known)}")
+    return names
 
-    def layout(entry: Entry) -> Format:
-        block = entry.text("block")
-        if block not in layouts:
-            raise entry.error(f"block {block!r} is not one of {', '.join(layouts)}")
-        return layouts[block]
 
-    def finer(entry: Entry) -> Finer:
-        rule = Finer(tensors=frozenset(entry.texts("tensors")), layers=entry.text("layers"), format=layout(entry))
-        if rule.layers not in LAYER_RULES:
-            raise entry.error(f"layers {rule.layers!r} is not one of {', '.join(LAYER_RULES)}")
-        entry.done()
-        return rule
+def _called(entry: Entry, key: str) -> frozenset[str]:
+    """The parts and tensors that a rule names, kinds spelled out."""
+    spelled = table("formats.toml")["kinds"]
+    names = _rule(entry, key, (*PARTS, *spelled, *chain.from_iterable(spelled.values())))
+    return frozenset(each for name in names for each in spelled.get(name, (name,)))
 
-    def read(entry: Entry) -> Format:
-        source, checked = entry.origin()
-        leaves = frozenset(entry.texts("leaves", []))
-        if not leaves <= set(PARTS):
-            raise entry.error(f"leaves {sorted(leaves - set(PARTS))} are no parts; parts are {', '.join(PARTS)}")
-        arithmetic = entry.text("arithmetic", "bf16")
-        if arithmetic not in ARITHMETIC:
-            raise entry.error(f"arithmetic {arithmetic!r} is not one of {', '.join(ARITHMETIC)}")
-        return replace(
-            layout(entry),
-            name=entry.name,
-            leaves=leaves,
-            left_bytes=entry.get("left_bytes", int, 2),
-            finer=tuple(finer(rule) for rule in entry.tables("finer")),
-            arithmetic=arithmetic,
-            source=source,
-            checked=checked,
-            note=entry.text("note", ""),
+
+def _finer(entry: Entry) -> tuple[Finer, ...]:
+    rules = []
+    for rule in entry.tables("finer"):
+        layers = rule.text("layers", "all")
+        if layers not in LAYER_RULES:
+            raise rule.error(f"layers {layers!r} is not one of {', '.join(LAYER_RULES)}")
+        rules.append(
+            Finer(
+                tensors=_called(rule, "tensors"),
+                format=_layout(rule),
+                models=_rule(rule, "models", MODEL_RULES),
+                layers=layers,
+            )
         )
+        rule.done()
+    return tuple(rules)
 
-    return load("formats.toml", read, table("formats.toml")[kind])
+
+def _layout(entry: Entry) -> Format:
+    block, layouts = entry.text("block"), _layouts()
+    if block not in layouts:
+        raise entry.error(f"block {block!r} is not one of {', '.join(layouts)}")
+    return layouts[block]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Family:
+    """What all formats of a family leave, and their first exceptions."""
+
+    leaves: frozenset[str]
+    left_bytes: int
+    finer: tuple[Finer, ...]
+    splits_latent: bool
+
+
+def _family(entry: Entry) -> _Family:
+    entry.text("source")
+    return _Family(
+        leaves=_called(entry, "leaves"),
+        left_bytes=entry.get("left_bytes", int, 2),
+        finer=_finer(entry),
+        splits_latent=entry.get("splits_latent", bool, False),
+    )
+
+
+@cache
+def _families() -> Mapping[str, _Family]:
+    return load("formats.toml", _family, table("formats.toml")["family"])
+
+
+def _weight_format(entry: Entry) -> Format:
+    source, checked = entry.origin()
+    name = entry.text("family")
+    if name not in _families():
+        raise entry.error(f"family {name!r} is not one of {', '.join(_families())}")
+    family = _families()[name]
+    arithmetic = entry.text("arithmetic", "bf16")
+    if arithmetic not in ARITHMETIC:
+        raise entry.error(f"arithmetic {arithmetic!r} is not one of {', '.join(ARITHMETIC)}")
+    return replace(
+        _layout(entry),
+        name=entry.name,
+        leaves=family.leaves | _called(entry, "leaves"),
+        left_bytes=entry.get("left_bytes", int, family.left_bytes),
+        finer=family.finer + _finer(entry),
+        splits_latent=family.splits_latent,
+        arithmetic=arithmetic,
+        family=name,
+        everyday=entry.get("everyday", bool, False),
+        source=source,
+        checked=checked,
+        note=entry.text("note", ""),
+    )
+
+
+def _cache_format(entry: Entry) -> Format:
+    source, checked = entry.origin()
+    return replace(_layout(entry), name=entry.name, source=source, checked=checked)
 
 
 @cache
 def formats() -> Mapping[str, Format]:
-    """Every weight format, by name."""
-    return _formats("weights")
+    """Every weight format, by name, a family after the other."""
+    return load("formats.toml", _weight_format, table("formats.toml")["weights"])
+
+
+@cache
+def everyday_formats() -> Mapping[str, Format]:
+    """The weight formats that are offered where all would be too many to compare."""
+    return MappingProxyType({name: fmt for name, fmt in formats().items() if fmt.everyday})
 
 
 @cache
 def cache_formats() -> Mapping[str, Format]:
     """Every format of the KV cache, by name."""
-    return _formats("cache")
+    return load("formats.toml", _cache_format, table("formats.toml")["cache"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A place where a model runs: the kinds of devices that count, a usual one, and the formats its software runs."""
+
+    kinds: tuple[str, ...]
+    device: str
+    formats: tuple[str, ...]
+
+
+def _target(entry: Entry) -> Target:
+    kinds = _rule(entry, "kinds", _allowances())
+    (device,) = _rule(Entry("formats.toml", entry.name, {"device": [entry.text("device")]}), "device", accelerators())
+    families = _rule(entry, "families", _families())
+    chosen = tuple(name for name, fmt in formats().items() if fmt.family in families)
+    return Target(kinds=kinds, device=device, formats=chosen)
+
+
+@cache
+def targets() -> Mapping[str, Target]:
+    """Where a model may run, by name."""
+    return load("formats.toml", _target, table("formats.toml")["target"])
 
 
 PCIE_DEVICES = 8  # cards that one machine's slots take; vendors state a number only where cards have links of their own
@@ -609,6 +695,11 @@ class FormatLoss:
     source: str
     note: str
 
+    @property
+    def larger_percent(self) -> float:
+        """The larger of the two, so that neither hides the other; the one that is known, or UNKNOWN."""
+        return float(np.fmax(self.loss_percent, self.perplexity_percent))
+
 
 def _loss(entry: Entry) -> FormatLoss:
     entry.get("checked", date)
@@ -632,6 +723,57 @@ def _loss(entry: Entry) -> FormatLoss:
 def format_losses() -> Mapping[str, FormatLoss]:
     """Published quality loss by weight format."""
     return load("format_loss.toml", _loss)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """One published measurement of a quantized model, and the loss that follows where there is a baseline.
+
+    `format` is the weight format here that stores values in this way, empty where there is none. `measure` is score or
+    perplexity; `loss_percent` is what the score lost or the perplexity gained, relative to the baseline.
+    """
+
+    format: str
+    published_as: str
+    model: str
+    metric: str
+    measure: str
+    value: str
+    baseline: str
+    loss_percent: float
+    imatrix: str
+    source: str
+
+
+@cache
+def format_measurements() -> tuple[Measurement, ...]:
+    """Every published measurement at hand, in the file's order."""
+    with (HERE / "format_quality.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    texts = ("format", "published_as", "model", "metric", "measure", "value", "baseline", "imatrix", "source")
+    return tuple(
+        Measurement(
+            loss_percent=float(row["loss_percent"]) if row["loss_percent"] else UNKNOWN,
+            **{name: row[name] for name in texts},
+        )
+        for row in rows
+    )
+
+
+def published_in(model: str) -> str:
+    """The weight format that a model preset was published in; 16 bits for a model that is none."""
+    facts = model_facts().get(model)
+    return facts.published_in if facts else "BF16"
+
+
+@cache
+def losses_of(model: str) -> Mapping[str, float]:
+    """Published loss of each weight format in per cent, the larger of score lost and perplexity gained.
+
+    0 for the format that the model preset was published in, and for 16 and 32 bits; formats nobody measured are absent.
+    """
+    losses = {name: loss.larger_percent for name, loss in format_losses().items()}
+    return MappingProxyType(losses | dict.fromkeys(("BF16", "FP32", published_in(model)), 0.0))
 
 
 # Mixes of one family from smaller to larger: one without a published score loses no more than the next smaller one.

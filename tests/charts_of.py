@@ -11,7 +11,7 @@ from calculators.scaling import affordable_tokens, loss, optimal_parameters, opt
 from pages.ui import charts, controls, explain, tables
 from pages.ui.explain import GIB
 from pages.ui.links import BATCHES, EXPONENTS, Inputs
-from presets.catalog import formats, scaling_laws, training_runs, what_if
+from presets.catalog import everyday_formats, scaling_laws, training_runs, what_if
 
 
 def latency(batch: int) -> list[go.Figure]:
@@ -50,7 +50,12 @@ def memory(batch: int) -> list[go.Figure]:
             "b", tokens, lines, figures.capacity_bytes, (scenario.workload.context_tokens, figures.used_bytes)
         ),
         charts.stacked(
-            "c", "GiB", tables.by_format(scenario, formats()), scale=GIB, limit=figures.capacity_bytes, height=540
+            "c",
+            "GiB",
+            tables.by_format(scenario, everyday_formats()),
+            scale=GIB,
+            limit=figures.capacity_bytes,
+            height=540,
         ),
     ]
 

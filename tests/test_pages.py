@@ -18,7 +18,16 @@ from calculators.scaling import optimal_parameters
 from pages.ui import controls, explain
 from pages.ui.links import Inputs, from_query, to_query
 from pages.ui.shell import PAGES
-from presets.catalog import formats, models, scaling_laws, training_runs, what_if
+from presets.catalog import (
+    accelerators,
+    everyday_formats,
+    formats,
+    losses_of,
+    models,
+    scaling_laws,
+    training_runs,
+    what_if,
+)
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
 WITHOUT_SCENARIO = {"pages/catalog.py"}
@@ -147,10 +156,42 @@ def test_the_memory_bar_adds_up_to_the_used_bytes_and_each_format_has_its_bar():
     figures = estimate(scenario_of(query))
     bar, _, by_format = charts(at)
     assert sum(array(trace["x"])[0] for trace in bar["data"]) * 2**30 == pytest.approx(figures.used_bytes)
-    assert set(by_format["data"][0]["y"]) == set(formats())
+    assert set(by_format["data"][0]["y"]) == set(everyday_formats())
     text = "\n".join(element.value for element in at.markdown)
     assert f"**{largest_batch(scenario_of(query)):,}**" in text
     assert f"**{longest_context(scenario_of(query)):,}** tokens" in text
+
+
+def test_the_formats_page_answers_first_and_its_tree_decides():
+    at = app("accept=3&target=desktop&priority=memory", "pages/formats.py")
+    assert "**Q4_K_M** is the smallest" in at.main.markdown[1].value
+    assert explain.show_bytes(4_912_898_048) in at.main.markdown[1].value
+    scatter, tree, bits, rates = charts(at)
+    shown = [name for trace in scatter["data"][1:] for name, *_ in trace["customdata"]]
+    assert set(shown) == {name for name in losses_of("Llama 3.1 8B") if formats()[name].bits <= 16}
+    leaves = [note["text"] for note in tree["layout"]["annotations"]]
+    assert len(leaves) == 3 + 2 * 9
+    assert sum("Q4_K_M" in text for text in leaves) >= 2
+    assert bits["data"][0]["text"][-1].startswith("6.56 bits")  # the head in Q6_K
+    assert rates["data"][0]["text"][0] == "989 TFLOP/s"
+    at.button[-1].click().run()
+    assert at.session_state.weights == "Q4_K_M"
+    assert "in Q4_K_M" in at.main.markdown[0].value
+
+
+def test_the_formats_page_opens_to_every_format_measurement_and_device():
+    at = app("weights=NVFP4", "pages/formats.py")
+    for key in ("formats_table", "formats_measured", "formats_devices"):
+        at.session_state[key] = True
+    at.run()
+    every, measured, devices = (frame.value for frame in at.dataframe)
+    assert list(every["Format"]) == list(formats())
+    assert (every["Source"] != "").all() and (measured["Source"] != "").all()
+    assert len(measured) == 304 and len(devices) == len(accelerators())
+    at.session_state.formats_only = "Q4_K_M"
+    at.run()
+    assert set(at.dataframe[1].value["Format"]) == {"Q4_K_M"}
+    assert not at.exception
 
 
 def test_a_scenario_that_does_not_fit_is_told_what_would():

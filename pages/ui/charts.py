@@ -13,7 +13,7 @@ import streamlit as st
 
 from calculators.estimate import COMPONENTS
 from calculators.latency import BOUNDS
-from pages.ui.explain import GIB, NAMES, show_bytes, show_count, show_seconds
+from pages.ui.explain import GIB, NAMES, digits, show_bytes, show_count, show_loss, show_seconds
 from pages.ui.links import short
 
 Trace = dict[str, Any]
@@ -47,6 +47,12 @@ def colour(component: str) -> str:
 def muted() -> str:
     """The grey of limits and of what is only context."""
     return palette()[8]
+
+
+def written() -> str:
+    """The colour of text in the theme that the visitor sees."""
+    colour_: str = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+    return colour_
 
 
 def figure(
@@ -343,3 +349,216 @@ def candidates(title: str, cost: str, points: Sequence[tuple[str, float, float, 
         y={"title": _titled(cost), **LOG, "tickformat": "~g"},
         height=400,
     )
+
+
+FAMILY_PLACES = {"16 bits and more": 8, "GPU servers": 0, "PyTorch": 3, "llama.cpp": 1}
+LEAST_LOSS = 0.03  # per cent; what is less, none included, stands on this line of a logarithmic axis
+
+
+def sizes_and_losses(
+    title: str, points: Mapping[str, Sequence[tuple[str, float, float]]], front: Sequence[str], first: Sequence[str],
+    accepted: float, capacity: float,
+) -> go.Figure:  # fmt: skip
+    """Size of the weights against published loss, a dot a format: {family: (format, bytes, loss in per cent)}.
+
+    A line joins `front`, the formats that no other beats in both; of these `first` are named before others.
+    """
+    traces = []
+    dots = {name: (size, loss) for family in points.values() for name, size, loss in family}
+    named = places(dots, front, first)
+    steps = sorted(dots[name] for name in front)
+    traces.append(
+        {
+            "type": "scatter", "mode": "lines", "name": "No other beats these in both", "hoverinfo": "skip",
+            "x": [size / GIB for size, _ in steps], "y": [max(loss, LEAST_LOSS) for _, loss in steps],
+            "line": {"color": muted(), "width": 1.5, "shape": "hv"},
+        }
+    )  # fmt: skip
+    for family, members in points.items():
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers+text", "name": family,
+                "x": [size / GIB for _, size, _ in members], "y": [max(loss, LEAST_LOSS) for *_, loss in members],
+                "text": [name if name in named else "" for name, *_ in members],
+                "textposition": [named.get(name, "top center") for name, *_ in members], "cliponaxis": False,
+                "marker": {
+                    "size": [11 if name in front else 8 for name, *_ in members],
+                    "color": palette()[FAMILY_PLACES[family]],
+                },
+                "customdata": [[name, show_bytes(size), show_loss(loss)] for name, size, loss in members],
+                "hovertemplate": "%{customdata[0]}: %{customdata[1]}, loses %{customdata[2]}<extra></extra>",
+            }
+        )  # fmt: skip
+    lines = [_dashed(muted(), "y", max(accepted, LEAST_LOSS))]
+    largest = max(size for size, _ in dots.values())
+    notes = [
+        {
+            "x": 1, "xref": "paper", "y": float(np.log10(max(accepted, LEAST_LOSS))), "showarrow": False,
+            "text": f"{accepted:g} % accepted", "xanchor": "right", "yanchor": "bottom",
+        }
+    ]  # fmt: skip
+    if capacity < 4 * largest:
+        lines.append(_dashed(palette()[7], "x", capacity / GIB))
+        notes.append(
+            {
+                "x": float(np.log10(capacity / GIB)), "y": 1, "yref": "paper", "showarrow": False, "yanchor": "top",
+                "text": "what the devices hold", "xanchor": "right" if capacity < largest else "left",
+            }
+        )  # fmt: skip
+    decades = [LEAST_LOSS, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000]
+    return figure(
+        title,
+        traces,
+        x={"title": _titled("Weights of the whole model, GiB"), **LOG, "tickformat": ","},
+        y={"title": _titled("Published loss, %"), "type": "log", "tickvals": decades,
+           "ticktext": ["0", *(f"{value:,g}" for value in decades[1:])]},
+        shapes=lines,
+        annotations=notes,
+        height=470,
+        legend=_legend(-0.2),
+    )  # fmt: skip
+
+
+def bits_by_tensor(title: str, rows: Sequence[tuple[str, str, float, float, float]]) -> go.Figure:
+    """Bits a weight takes in each kind of tensor: (part, tensor, bits, bytes, share of the bytes), in ledger order.
+
+    The axis ends where what weighs something does; a bar that is longer is cut and its figure stands in it.
+    """
+    end = 1.8 * max(bits for _, _, bits, _, share in rows if share >= 0.01)
+    bars_ = {
+        "type": "bar", "orientation": "h", "x": [row[2] for row in rows],
+        "y": [NAMES[part] if name == part else f"{NAMES[part]}: {name}" for part, name, *_ in rows],
+        "marker": {"color": [colour(row[0]) for row in rows]},
+        "text": [f"{digits(bits)} bits · {share:.0%}" for *_, bits, _, share in rows],
+        "textposition": ["outside" if bits < 0.9 * end else "inside" for _, _, bits, *_ in rows],
+        "insidetextanchor": "start", "cliponaxis": True,
+        "customdata": [show_bytes(size) for *_, size, _ in rows],
+        "hovertemplate": "%{y}: %{x:.4g} bits a weight, %{customdata}<extra></extra>",
+    }  # fmt: skip
+    return figure(
+        title,
+        [bars_],
+        x={"title": _titled("Bits a weight · share of all bytes"), "side": "top", "range": [0, end]},
+        y={"autorange": "reversed"},
+        height=90 + 26 * len(rows),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+    )
+
+
+def peaks(title: str, rates: Mapping[str, float], used: str) -> go.Figure:
+    """Rates of a device by type of arithmetic, FLOP/s; a type without one says so; the one in use stands out."""
+    known = {name: np.isfinite(rate) for name, rate in rates.items()}
+    bars_ = {
+        "type": "bar", "orientation": "h", "y": list(rates),
+        "x": [rate / 1e12 if known[name] else 0 for name, rate in rates.items()],
+        "marker": {"color": [palette()[0] if name == used else muted() for name in rates]},
+        "text": [
+            f"{digits(rate / 1e12)} {'TOP/s' if name.startswith('INT') else 'TFLOP/s'}"
+            if known[name] else "no rate known: stored, then widened to 16 bits"
+            for name, rate in rates.items()
+        ],
+        "textposition": "outside", "cliponaxis": False, "hoverinfo": "skip",
+    }  # fmt: skip
+    return figure(
+        title,
+        [bars_],
+        x={"title": _titled("Dense peak, TFLOP/s or TOP/s"), "side": "top", "rangemode": "tozero"},
+        y={"autorange": "reversed"},
+        height=110 + 34 * len(rates),
+        margin={"l": 10, "r": 130, "t": 10, "b": 10},
+    )
+
+
+# Where the three columns of the decision tree begin and end, across the width.
+COLUMNS = ((0.0, 0.27), (0.36, 0.54), (0.63, 1.0))
+
+
+def decision_tree(
+    title: str, branches: Mapping[tuple[str, str], tuple[str, str, bool]], taken: tuple[str, str]
+) -> go.Figure:
+    """Where it runs, what comes first, which format: {(target, priority): (target in full, format in full, fits)}.
+
+    The branch that was taken is filled; a format that does not fit has a dashed border.
+    """
+    shapes: list[Trace] = []
+    notes: list[Trace] = []
+
+    def node(column: int, y: float, text: str, filled: bool, dash: str = "solid", tall: float = 0.4) -> None:
+        left, right = COLUMNS[column]
+        shapes.append(
+            {
+                "type": "rect", "x0": left, "x1": right, "y0": y - tall, "y1": y + tall,
+                "fillcolor": palette()[0] if filled else "rgba(0,0,0,0)",
+                "line": {"color": palette()[0] if filled else muted(), "width": 1.5, "dash": dash},
+            }
+        )  # fmt: skip
+        font = {"color": "#ffffff" if filled else written(), "size": 12}
+        notes.append({"x": (left + right) / 2, "y": y, "text": text, "showarrow": False, "font": font})
+
+    def edge(column: int, y0: float, y1: float, filled: bool) -> None:
+        left, right = COLUMNS[column][1], COLUMNS[column + 1][0]
+        middle = (left + right) / 2
+        shapes.append(
+            {
+                "type": "path", "path": f"M {left},{y0} C {middle},{y0} {middle},{y1} {right},{y1}",
+                "line": {"color": palette()[0] if filled else muted(), "width": 3 if filled else 1},
+            }
+        )  # fmt: skip
+
+    rows: dict[str, list[float]] = {}
+    for row, (target, _) in enumerate(branches):
+        rows.setdefault(target, []).append(-float(row) - 0.35 * (len(rows) - (target in rows)))
+    for (target, priority), (_, leaf, fits) in branches.items():
+        ys = rows[target]
+        y, middle = ys[[each for where, each in branches if where == target].index(priority)], sum(ys) / len(ys)
+        on_way = (target, priority) == taken
+        edge(0, middle, y, on_way)
+        edge(1, y, y, on_way)
+        node(1, y, priority, on_way)
+        node(2, y, leaf, on_way, "solid" if fits else "dash")
+    for target, ys in rows.items():
+        whole = next(text for (where, _), (text, *_) in branches.items() if where == target)
+        node(0, sum(ys) / len(ys), whole, target == taken[0], tall=0.8)
+    hidden = {"visible": False, "fixedrange": True}
+    return figure(
+        title,
+        [{"type": "scatter", "x": [0, 1], "y": [0, -1], "mode": "markers", "marker": {"opacity": 0},
+          "hoverinfo": "skip", "showlegend": False}],
+        x={**hidden, "range": [-0.005, 1.005]},
+        y={**hidden, "range": [min(min(ys) for ys in rows.values()) - 0.5, 0.5]},
+        shapes=sorted(shapes, key=lambda shape: shape["line"]["color"] == palette()[0]),
+        annotations=notes,
+        height=52 * len(branches),
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+    )  # fmt: skip
+
+
+def places(
+    dots: Mapping[str, tuple[float, float]], front: Sequence[str], first: Sequence[str], width: float = 700,
+    height: float = 380,
+) -> dict[str, str]:  # fmt: skip
+    """Where the names of `front` stand beside their dots, {name: textposition}: those in `first` before others.
+
+    `dots` are (bytes, loss), drawn on logarithmic axes over `width` x `height` pixels. No name stands on another or on
+    a dot that is not its own; one without room is left out.
+    """
+    spots = {name: (np.log10(size), np.log10(max(loss, LEAST_LOSS))) for name, (size, loss) in dots.items()}
+    xs, ys = zip(*spots.values(), strict=True)
+    scale_x, scale_y = width / max(np.ptp(xs), 0.1), height / max(np.ptp(ys), 0.1)
+    at = {name: (x * scale_x, y * scale_y) for name, (x, y) in spots.items()}
+    taken: list[tuple[float, float, float, float]] = []
+    found = {}
+    for name in sorted(front, key=lambda each: (each not in first, front.index(each))):
+        wide = 7 * len(name)
+        for place, left, low in (
+            ("top right", 2, 3), ("bottom left", -wide - 2, -19), ("bottom right", 2, -19), ("top left", -wide - 2, 3),
+        ):  # fmt: skip
+            x0, y0 = at[name][0] + left, at[name][1] + low
+            x1, y1 = x0 + wide, y0 + 16
+            others = (spot for other, spot in at.items() if other != name)
+            on_dot = any(x0 < x + 5 and x - 5 < x1 and y0 < y + 5 and y - 5 < y1 for x, y in others)
+            if not on_dot and all(x0 > b[1] or x1 < b[0] or y0 > b[3] or y1 < b[2] for b in taken):
+                taken.append((x0, x1, y0, y1))
+                found[name] = place
+                break
+    return found

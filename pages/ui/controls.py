@@ -1,5 +1,6 @@
 """What does the visitor choose? The shared inputs of the sidebar, and the records that follow from them."""
 
+from dataclasses import replace
 from functools import cache
 from math import isfinite
 from typing import Any
@@ -8,20 +9,26 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from calculators.architecture import Architecture
+from calculators.choose import Choice, choose
 from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment
 from calculators.recommend import Budget, Catalog, Need, divides
 from pages.ui.links import FAMILIES, FIELDS, NAMES, SIZES, SOURCES, Inputs, from_query, to_query
 from presets.catalog import (
     WHAT_IFS,
+    accelerator_facts,
     accelerators,
     cache_formats,
     engines,
+    everyday_formats,
     formats,
+    losses_of,
     mmlu,
     model_facts,
     models,
+    published_in,
     quality_kept,
+    targets,
     what_if,
     what_if_sizes,
     workload_facts,
@@ -72,6 +79,14 @@ def choice(name: str, label: str, **options: Any) -> Any:
     field = FIELDS[name]
     default = field.options.index(field.default)
     return st.selectbox(label, field.options, default, key=name, bind="query-params", **options)
+
+
+def segments(name: str, label: str, **options: Any) -> Any:
+    """A row of buttons over an input's values, one of them pressed."""
+    field = FIELDS[name]
+    return st.segmented_control(
+        label, field.options, default=field.default, required=True, key=name, bind="query-params", **options
+    )
 
 
 def steps(name: str, label: str, **options: Any) -> Any:
@@ -195,6 +210,31 @@ def problems() -> None:
         st.warning(f"These sizes make no model, so the published ones are shown: {wrong}.")
 
 
+def aimed(given: Scenario, target: str) -> Scenario:
+    """The scenario on a target's kind of device: its own where it is of that kind, else one that is usual there.
+
+    Beyond data centres one request runs at a time.
+    """
+    where, card = targets()[target], given.deployment.accelerator
+    if accelerator_facts()[card.name].kind not in where.kinds:
+        given = replace(given, deployment=Deployment(accelerator=accelerators()[where.device]))
+    if target != "data centre":
+        given = replace(given, workload=replace(given.workload, batch=1))
+    return given
+
+
+def suited(given: Scenario, target: str, allowed: float) -> dict[str, Choice]:
+    """The format that suits each priority on a target, of those that its software runs."""
+    name = given.model.name.removesuffix(", changed")
+    usable = {each: formats()[each] for each in targets()[target].formats}
+    return choose(aimed(given, target), usable, losses_of(name), allowed, published_in(name))
+
+
+def take(name: str) -> None:
+    """Use a weight format on every page."""
+    st.session_state.weights = name
+
+
 def need(chosen: Inputs) -> Need:
     """What the visitor asks of a recommendation."""
     workload = Workload(batch=chosen.batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output)
@@ -215,8 +255,8 @@ def budget(chosen: Inputs) -> Budget:
 @cache
 def catalog(family: str) -> Catalog:
     """What a recommendation chooses from: published models, a family of weight formats, its 16- and 8-bit caches."""
-    server = {name: fmt for name, fmt in formats().items() if fmt.left_bytes == 2}
-    rest = {name: fmt for name, fmt in formats().items() if name not in server and fmt.bits < 16}
+    server = {name: fmt for name, fmt in everyday_formats().items() if fmt.left_bytes == 2}
+    rest = {name: fmt for name, fmt in everyday_formats().items() if name not in server and fmt.bits < 16}
     return Catalog(
         models={name: facts.architecture for name, facts in model_facts().items() if not facts.synthetic},
         weight_formats={FAMILIES[0]: server, FAMILIES[1]: rest, FAMILIES[2]: server | rest}[family],

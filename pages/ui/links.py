@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from calculators.choose import PRIORITIES
 from calculators.recommend import GOALS
 from presets.catalog import (
     WHAT_IFS,
@@ -17,6 +18,7 @@ from presets.catalog import (
     cache_formats,
     formats,
     model_facts,
+    targets,
     workload_facts,
 )
 
@@ -36,6 +38,7 @@ STEPS_MS = (5, 10, 20, 30, 40, 50, 80, 100, 200, 500, 1000, inf)
 SCORES = tuple(range(0, 95, 5))
 EXPONENTS = tuple(i / 2 for i in range(36, 55))
 FAMILIES = ("server formats", "llama.cpp formats", "all formats")
+LOSSES = (0.1, 0.5, 1, 2, 3, 5, 10, 30)
 SOURCES = ("devices I have", "devices I rent")
 # Sizes that a visitor may try out: lowest, highest, step.
 SIZES: Mapping[str, tuple[int, int, int]] = MappingProxyType(
@@ -140,6 +143,9 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "score": _number(SCORES, 0),
         "goal": _choice(GOALS, GOALS[0]),
         "family": _choice(FAMILIES, FAMILIES[0]),
+        "target": _choice(targets(), "data centre"),
+        "priority": _choice(PRIORITIES, PRIORITIES[0]),
+        "accept": _number(LOSSES, 1),
     }
 )
 
@@ -176,6 +182,9 @@ class Inputs:
     score: int = FIELDS["score"].default
     goal: str = FIELDS["goal"].default
     family: str = FIELDS["family"].default
+    target: str = FIELDS["target"].default
+    priority: str = FIELDS["priority"].default
+    accept: float = FIELDS["accept"].default
 
     @property
     def sizes(self) -> dict[str, int]:

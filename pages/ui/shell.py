@@ -6,7 +6,7 @@ from calculators.architecture import active_parameters, parameters
 from calculators.estimate import Estimate, Scenario, estimate
 from calculators.recommend import changes_that_fit
 from pages.ui import controls, explain
-from presets.catalog import cache_formats, formats
+from presets.catalog import cache_formats, everyday_formats
 
 PAGES = {
     "pages/overview.py": "Overview",
@@ -14,6 +14,7 @@ PAGES = {
     "pages/memory.py": "Memory",
     "pages/latency.py": "Latency",
     "pages/scaling.py": "Scaling laws",
+    "pages/formats.py": "Formats",
     "pages/recommend.py": "Recommend",
     "pages/catalog.py": "Catalog",
 }
@@ -48,7 +49,7 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     figures = estimate(scenario)
     rescue = None
     if not figures.fits:
-        found = changes_that_fit(scenario, list(formats().values()), list(cache_formats().values()))
+        found = changes_that_fit(scenario, list(everyday_formats().values()), list(cache_formats().values()))
         rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
     st.markdown(explain.markdown(explain.verdict(scenario, figures, rescue)))
     strip(scenario, figures)

@@ -24,22 +24,52 @@ COLUMNS = {
     "kv_bytes_per_token": "kv_bytes_per_token_bf16",
     "kv_bytes_once_windows_fill": "kv_bytes_per_token_bf16_once_windows_fill",
 }
-BLOCKS = ("F16", "Q4_0", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "MXFP4")
-MIXES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
+# Layouts of ggml that no mix stores weights in: wide numbers, and types of activations or of other mixes.
+UNUSED = {"Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64", "Q1_0", "F32", "BF16", "MXFP4", "NVFP4"}
+# What the reference calls a mix, where Weighbridge calls it otherwise: 32 bits are 32 bits, and BF16 in GGUF is F16.
+SAME = {"F32": "FP32", "BF16": "F16"}
 BITS = {
+    "GPTQ 8-bit g128": "gptq-8bit-g128",
     "GPTQ 4-bit g128": "gptq-4bit-g128",
+    "GPTQ 4-bit g64": "gptq-4bit-g64",
+    "GPTQ 4-bit g32": "gptq-4bit-g32",
+    "GPTQ 4-bit per channel": "gptq-4bit-per-channel",
+    "GPTQ 3-bit g128": "gptq-3bit-g128",
     "AWQ 4-bit g128": "awq-4bit-g128",
+    "INT4 W4A16 g128": "w4a16-sym-g128 (compressed-tensors pack-quantized)",
     "NF4": "bnb-nf4",
     "NF4 double quantization": "bnb-nf4-double-quant",
+    "FP4 bitsandbytes": "bnb-fp4",
+    "INT8 bitsandbytes": "bnb-llm.int8",
     "INT8 W8A8": "int8-w8a8 per-channel (compressed-tensors)",
     "FP8 per tensor": "fp8-per-tensor",
+    "FP8 per channel": "fp8-per-channel",
     "FP8 block 128": "fp8-block-128x128 (DeepSeek)",
     "MXFP4": "mxfp4",
     "NVFP4": "nvfp4",
+    "HQQ 4-bit g64": "hqq-4bit-g64",
+    "HQQ 8-bit g64": "hqq-8bit",
 }
-# Left out: the reference raises value projections to Q5_K in 80-layer Llama models alone, llama.cpp in Qwen2 as well
-# (src/models/qwen2.cpp: 80 layers are LLM_TYPE_70B).
-WRONG = {("qwen2.5-72b", mix) for mix in ("Q4_K_M", "Q3_K_M", "Q2_K")}
+CACHES = {
+    "BF16": "bf16/fp16", "FP8": "fp8_e4m3/e5m2", "INT8": "ggml q8_0", "INT4": "ggml q4_0", "Q5_1": "ggml q5_1",
+    "NVFP4": "nvfp4",
+}  # fmt: skip
+# The reference raises value projections to Q5_K in 80-layer Llama models alone, llama.cpp in Qwen2 as well
+# (src/models/qwen2.cpp: 80 layers are LLM_TYPE_70B): each would-be Q3_K and Q4_K of these mixes.
+WRONG = {("qwen2.5-72b", mix) for mix in ("Q4_K_M", "Q4_K_S", "Q3_K_M", "IQ3_M", "Q2_K")}
+# Models of the reference that have another's shapes, with the fields that differ.
+SHAPED_AS = {
+    "deepseek-r1-distill-qwen-32b": ("qwen2.5-32b", {}),
+    "mixtral-8x22b": ("mixtral-8x22b-instruct", {"vocab_size": 32000}),
+}
+# Published checkpoints whose lists of layers left alone the formats follow: (format, model) by checkpoint.
+CHECKPOINTS = {
+    "nvidia/Llama-3.1-70B-Instruct-FP8": ("FP8 per tensor", "llama-3.1-70b"),
+    "Qwen/Qwen3-32B-FP8-Static-PerTensor": ("FP8 per tensor", "qwen3-32b"),
+    "nvidia/Qwen3-235B-A22B-NVFP4": ("NVFP4", "qwen3-235b-a22b"),
+    "nvidia/DeepSeek-V3.1-NVFP4": ("NVFP4", "deepseek-v3"),
+    "nvidia/Kimi-K2.6-NVFP4": ("NVFP4 experts only", "kimi-k2"),
+}
 
 
 def counts(reference: Path) -> None:
@@ -63,23 +93,34 @@ def presets(reference: Path) -> None:
 
 
 def formats(reference: Path) -> None:
-    """formats.json."""
+    """formats.json. The reference took IQ4_XS of other models than Llama 3.1 8B as with an imatrix."""
     facts = json.loads((reference / "quant_formats.json").read_text())
     mixes = facts["gguf_mixes"]["mixes"]
-    models = facts["gguf_mixes"]["predicted_other_models"]
-    models["llama-3.1-8b"] = {mix: mixes[mix]["llama-3.1-8b"] for mix in MIXES}
-    types = facts["ggml_types"]
+    llama = {mix: sizes["llama-3.1-8b"] for mix, sizes in mixes.items()}
+    sizes = {"llama-3.1-8b": {SAME.get(mix, mix): size["bytes"] for mix, size in llama.items()}}
+    for model, predicted in sorted(facts["gguf_mixes"]["predicted_other_models"].items()):
+        sizes[model] = {
+            mix + " with imatrix" * (mix == "IQ4_XS"): size["bytes"]
+            for mix, size in predicted.items()
+            if (model, mix) not in WRONG
+        }
     write(
         "formats.json",
         {
-            "blocks": {name: [types[name]["block_weights"], types[name]["block_bytes"]] for name in BLOCKS},
-            "bits": {name: facts["other"][key]["bits_per_weight"] for name, key in BITS.items()},
-            "gguf_bytes": {
-                model: {mix: sizes[mix]["bytes"] for mix in MIXES if (model, mix) not in WRONG}
-                for model, sizes in sorted(models.items())
-                if (HERE / "configs" / f"{model}.json").is_file()
+            "blocks": {
+                name: [each["block_weights"], each["block_bytes"]]
+                for name, each in facts["ggml_types"].items()
+                if name not in UNUSED
             },
-            "published_bits": {mix: mixes[mix]["llama-3.1-8b"]["published_bpw"] for mix in MIXES if mix != "Q3_K_M"},
+            "bits": {name: facts["other"][key]["bits_per_weight"] for name, key in BITS.items()},
+            "cache_bits": {name: facts["kv_cache_formats"][key] for name, key in CACHES.items()},
+            "gguf_bytes": sizes,
+            "shaped_as": SHAPED_AS,
+            "published_bits": {mix: size["published_bpw"] for mix, size in llama.items() if size["published_bpw"]},
+            "left_alone": {
+                name: [*chosen, facts["kept_by_checkpoint"]["checkpoints"][name]["exclude_patterns"]]
+                for name, chosen in CHECKPOINTS.items()
+            },
             "mxfp4_bytes": {model: int(check["predicted_bytes"]) for model, check in facts["checks"].items()},
         },
     )
