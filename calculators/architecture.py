@@ -57,6 +57,7 @@ class Architecture:
     `position_rows` learned positions, `outer_norms` norms outside the blocks, `norm_bias` whether norms have biases,
     `extras` further tensors of the whole model, `towers` encoders of images and sound (stored, but not met by a text
     token). `mtp` are multi-token-prediction layers and `mtp_extras` the tensors around them, told apart.
+    `model_type` is its config.json's: file formats treat some kinds of models in ways of their own.
     `generates` False: an encoder, which answers with one pass. `stored`: the tensors that a file lists, which then
     are the ledger in place of what the blocks say.
     """
@@ -79,6 +80,7 @@ class Architecture:
     mtp_extras: tuple[Tensor, ...] = ()
     generates: bool = True
     stored: tuple[Tensor, ...] = ()
+    model_type: str = ""
     note: str = ""
 
     @property

@@ -96,21 +96,30 @@ def _shares_keys(model: Architecture, heads: int) -> bool:
     return attention is not None and attention.heads >= heads * attention.cache_shards
 
 
+# Kinds of models that llama.cpp treats in ways of their own, by the model_type of their config.json.
+# Source: llama.cpp, conversion/ and src/models/ in PyPI llama-cpp-python 0.3.36.
+FUSED = frozenset({"phi3", "gpt2", "gpt_neox", "bloom", "falcon", "mpt", "dbrx", "persimmon"})  # one attn_qkv tensor
+LLAMAS = frozenset(
+    {"", "llama", "mistral", "mixtral", "internlm3"}
+)  # of architecture llama: 80 layers and grouped keys
+SEVENTIES = frozenset({"qwen2", "olmo", "nemotron-nas"})  # 80 layers are enough to be called a 70B
+
+
 def _seventy(model: Architecture) -> bool:
-    biased = any(getattr(block.attention, "qkv_bias", False) for block in model.blocks)
-    return model.layers == 80 and not _experts(model) and (biased or _shares_keys(model, 2))
+    grouped = model.model_type in LLAMAS and _experts(model) != 8 and _shares_keys(model, 2)
+    return model.layers == 80 and (grouped or model.model_type in SEVENTIES)
 
 
-# Which models an exception holds for. Source: llama.cpp, src/llama-quant.cpp, llama_tensor_get_type_impl; its "70B" is
-# set in src/models/llama.cpp (80 layers, grouped keys) and src/models/qwen2.cpp (80 layers: keys have biases).
+# Which models an exception holds for. Source: llama.cpp, src/llama-quant.cpp, llama_tensor_get_type_impl.
 MODEL_RULES: Mapping[str, Callable[[Architecture], bool]] = MappingProxyType(
     {
         "keys shared by four heads": lambda model: _shares_keys(model, 4),
-        "keys not shared by four heads": lambda model: not _shares_keys(model, 4),
         "four experts or more": lambda model: _experts(model) >= 4,
         "8 experts": lambda model: _experts(model) == 8,
         "not 8 experts": lambda model: _experts(model) != 8,
         "70B": _seventy,
+        "Falcon": lambda model: model.model_type == "falcon",
+        "not Falcon": lambda model: model.model_type != "falcon",
     }
 )
 
@@ -129,25 +138,32 @@ LAYER_RULES: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
         "middle three quarters": lambda place, count: count // 8 <= place < 7 * count // 8,
     }
 )
-VALUES = frozenset({"attention"})  # counted among themselves; all else is counted by the layers of the model
+VALUES = "v_proj"  # rules that name these count them among themselves; others count by the layers of the model
+
+
+def _own_name(model: Architecture, tensor: Tensor) -> str:
+    """The last piece of a tensor's name; queries, keys and values are one tensor in files of some models."""
+    name = tensor.name.rsplit(".", 1)[-1]
+    fused = model.model_type in FUSED and tensor.part == "attention" and name in ("q_proj", "k_proj", "v_proj")
+    return "qkv_proj" if fused else name
 
 
 def kinds(model: Architecture, tensor: Tensor) -> frozenset[str]:
     """What rules may call a tensor: its part, the pieces of its name, both together, and lm_head if it is the head."""
-    names = tensor.name.split(".")
+    name = _own_name(model, tensor)
     head = ("lm_head",) if tensor.part == "embedding" and model.tied_embeddings else ()
-    return frozenset((tensor.part, f"{tensor.part}.{names[-1]}", *names, *head))
+    return frozenset((tensor.part, f"{tensor.part}.{name}", name, *tensor.name.split(".")[:-1], *head))
 
 
 @lru_cache(maxsize=4096)
 def _places(model: Architecture, named: frozenset[str]) -> Mapping[tuple[str, int], int]:
     """The place of each matrix that these names call, among all such of the model, layer by layer: (name, layer)."""
-    found = [
-        (layer, row.part != "routed_experts", row.name)
+    found = {
+        (layer, row.part != "routed_experts", f"{row.part}.{_own_name(model, row)}")
         for row in tensors(model)
         if row.is_matrix and kinds(model, row) & named
         for layer in row.layers
-    ]
+    }
     return {(name, layer): place for place, (layer, _, name) in enumerate(sorted(found))}
 
 
@@ -159,13 +175,13 @@ def _held(model: Architecture, tensor: Tensor, rule: Finer, layers: list[int]) -
     """
     if rule.layers == "all":
         return layers
-    holds = LAYER_RULES[rule.layers]
+    holds, own = LAYER_RULES[rule.layers], f"{tensor.part}.{_own_name(model, tensor)}"
     places = _places(model, rule.tensors)
-    if tensor.part in VALUES:
-        return [layer for layer in layers if holds(places.get((tensor.name, layer), layer), len(places))]
+    if VALUES in rule.tensors:
+        return [layer for layer in layers if holds(places.get((own, layer), layer), len(places))]
     if _experts(model) > 1 and rule.layers != "first eighth of the tensors":
         return [layer for layer in layers if holds(layer, model.layers)]
-    return [layer for layer in layers if holds(places.get((tensor.name, layer), layer), model.layers)]
+    return [layer for layer in layers if holds(places.get((own, layer), layer), model.layers)]
 
 
 def _pieces(model: Architecture, tensor: Tensor, fmt: Format) -> Iterator[tuple[frozenset[str], int, int]]:

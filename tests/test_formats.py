@@ -1,5 +1,7 @@
 """Storage formats take the bytes that their specifications and real converters give, exactly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,31 @@ def test_layers_are_counted_as_llama_cpp_counts_them():
             fine = stored_bytes(model, row, formats()["IQ2_S"]) - row.values * row.copies * 74 / 256
             finer[row.part] = fine / (row.values * row.copies // len(row.layers) * (110 - 74) / 256)
     assert finer == {"mlp": 1, "routed_experts": 3, "shared_experts": 3}  # 60 // 8 = 7 tensors: 1 + 2 x 3
+
+
+def test_queries_keys_and_values_of_one_tensor_are_stored_as_values():
+    model = architecture("phi-4")  # 40 layers: use_more_bits in 20, the first two are finer in Q3_K_M
+    apart = replace(model, model_type="")
+    for mix, bytes_a_value in {"Q4_K_M": (Q6 + Q4) / 2, "Q3_K_M": (2 * Q5 + 38 * Q4) / 40, "IQ3_XS": Q4}.items():
+        for row in (row for row in tensors(model) if row.name in ("q_proj", "k_proj", "v_proj")):
+            assert stored_bytes(model, row, formats()[mix]) == bytes_a_value * row.values * row.copies
+            assert stored_bytes(apart, row, formats()[mix]) <= bytes_a_value * row.values * row.copies
+    assert 9.04e9 < weight_bytes(model, formats()["Q4_K_M"]) < 9.06e9  # published: 9.05 GB
+
+
+def test_falcon_has_rules_of_its_own():
+    model = replace(architecture("llama-3.1-8b"), model_type="falcon")
+    sizes = {
+        (row.name, mix): stored_bytes(model, row, formats()[mix]) / (row.values * row.copies)
+        for row in tensors(model)
+        for mix in ("Q4_K_M", "Q4_K_S", "Q3_K_M", "Q3_K_L", "Q2_K", "IQ2_S")
+    }
+    assert {sizes["lm_head", mix] for _, mix in sizes} == {Q8}
+    assert sizes["down_proj", "Q4_K_M"] == (2 * Q6 + 14 * Q5 + 16 * Q4) / 32
+    assert sizes["down_proj", "Q3_K_M"] == (2 * Q5 + 14 * Q4 + 16 * Q3) / 32
+    assert sizes["down_proj", "Q4_K_S"] == Q4
+    assert sizes["down_proj", "Q3_K_L"] == sizes["o_proj", "Q3_K_L"] == Q4
+    assert (sizes["o_proj", "Q3_K_M"], sizes["o_proj", "Q2_K"]) == (Q3, Q2)
 
 
 def test_gguf_keeps_an_expansion_of_latents_as_keys_and_values():

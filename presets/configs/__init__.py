@@ -1,6 +1,7 @@
 """Which model does a Hugging Face config.json describe? An exact Architecture, or a ValueError that names the field."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from reprlib import repr as shown
 from typing import Any
 
@@ -48,7 +49,7 @@ def _read(config: Mapping[str, Any], name: str) -> tuple[Architecture, Config]:
         )
     if fields.is_listed("per_layer_config"):
         raise fields.error("per_layer_config", "is given; layers of different sizes are not understood yet")
-    return kind.read(fields), fields
+    return replace(kind.read(fields), model_type=given), fields
 
 
 def model_from_config(config: Mapping[str, Any], *, name: str) -> Architecture:
