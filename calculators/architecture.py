@@ -190,14 +190,18 @@ def buffer_values(model: Architecture) -> int:
     return sum(row.values * row.copies for row in all_tensors(model) if row.buffer)
 
 
+def mtp_tensors(model: Architecture) -> tuple[Tensor, ...]:
+    """The tensors of the multi-token-prediction layers, buffers included: their blocks and what stands around them."""
+    return (*_layer_tensors(model.mtp, model.hidden, norm_bias=model.norm_bias), *model.mtp_extras)
+
+
 def mtp_parameters(model: Architecture) -> int:
     """Parameters of the multi-token-prediction layers, a count, without the embedding and head they share.
 
     Their blocks and what stands around them (the projection of [hidden, embedding] and its norms); a router's
     correction bias is included, as checkpoints store it. Source: DeepSeek-V3, arXiv:2412.19437, section 2.2.
     """
-    blocks = _layer_tensors(model.mtp, model.hidden, norm_bias=model.norm_bias)
-    return sum(row.values * row.copies for row in (*blocks, *model.mtp_extras))
+    return sum(row.values * row.copies for row in mtp_tensors(model))
 
 
 # Scales that people speak of, with the parameters from which each begins.

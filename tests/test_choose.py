@@ -84,6 +84,16 @@ def test_the_smallest_within_a_loss_and_the_least_loss_where_none_is():
         smallest(scenario, {"TQ1_0": formats()["TQ1_0"]}, losses, 1.0)
 
 
+def test_a_format_that_the_device_does_not_run_is_never_chosen():
+    some = {name: formats()[name] for name in ("INT8 W8A8", "GPTQ 4-bit per channel")}
+    for device, name in {
+        "NVIDIA V100 SXM2 32GB": "GPTQ 4-bit per channel",
+        "NVIDIA H100 SXM5 80GB": "INT8 W8A8",
+    }.items():
+        scenario = controls.scenario(Inputs(device=device, batch=1))
+        assert choose(scenario, some, losses_of("Llama 3.1 8B"), 30.0)["quality"].name == name
+
+
 def test_a_format_without_a_published_loss_is_never_chosen():
     scenario = controls.scenario(LLAMA)
     some = {name: formats()[name] for name in ("Q8_0", "TQ1_0", "IQ4_XS")}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calculators.architecture import parameters, tensors
+from calculators.architecture import all_tensors, mtp_tensors, parameters, tensors
 from calculators.formats import stored_bytes
 from calculators.memory import weight_bytes, weight_bytes_by_part
 from calculators.tensor import Tensor
@@ -170,6 +170,11 @@ def test_falcon_has_rules_of_its_own():
     assert (sizes["o_proj", "Q3_K_M"], sizes["o_proj", "Q2_K"]) == (Q3, Q2)
 
 
+def test_values_are_counted_among_themselves_where_not_every_layer_has_them():
+    assert values_in("jamba-v0.1", "Q4_K_M") == (Q6 + Q4) / 2  # four layers with attention: the last two are finer
+    assert values_in("jamba-v0.1", "Q3_K_M") == (Q5 + Q4) / 2  # the first two
+
+
 def test_gguf_keeps_an_expansion_of_latents_as_keys_and_values():
     model = architecture("deepseek-v3")  # 128 heads, 61 layers: keys 128 and values 128 wide, latents 512
     rows = [row for row in tensors(model) if row.name == "kv_b_proj"]
@@ -187,6 +192,25 @@ def test_a_head_whose_rows_do_not_fit_takes_eight_bits():
     (row,) = (row for row in tensors(model) if row.part == "embedding")
     for mix in ("Q4_K_M", "IQ2_XXS", "Q4_0"):
         assert stored_bytes(model, row, formats()[mix]) == row.values * Q8
+
+
+def test_deepseek_v3_holds_the_values_of_each_type_that_its_checkpoint_lists():
+    """Hugging Face's split of the published files, MTP included: F8_E4M3 680.57e9, BF16 3.92e9, F32 41,555,600."""
+    model, fmt = architecture("deepseek-v3"), formats()["FP8 block 128"]
+    rows = [*all_tensors(model), *mtp_tensors(model)]
+    counts = dict.fromkeys(("F8_E4M3", "BF16", "F32"), 0)
+    for row in rows:
+        if row.buffer:
+            counts["F32"] += row.values * row.copies  # the routers' correction biases
+        elif stored_bytes(model, row, fmt) == 2 * row.values * row.copies or row.name == "eh_proj":
+            counts["BF16"] += row.values * row.copies
+        else:
+            counts["F8_E4M3"] += row.values * row.copies
+            counts["F32"] += (stored_bytes(model, row, fmt) - row.values * row.copies) / 4  # weight_scale_inv
+    shared = 2 * model.vocabulary * model.hidden  # the MTP layer's copies of the embedding and the head
+    assert counts["F32"] == 41_555_600
+    assert round(counts["F8_E4M3"] / 1e9, 2) == 680.57
+    assert round((counts["BF16"] + shared) / 1e9, 2) == 3.92
 
 
 @pytest.mark.parametrize("checkpoint", FORMATS["left_alone"])
