@@ -534,13 +534,13 @@ def decision_tree(
 
 
 def places(
-    dots: Mapping[str, tuple[float, float]], front: Sequence[str], first: Sequence[str], width: float = 700,
-    height: float = 380,
+    dots: Mapping[str, tuple[float, float]], front: Sequence[str], first: Sequence[str], width: float = 420,
+    height: float = 340,
 ) -> dict[str, str]:  # fmt: skip
     """Where the names of `front` stand beside their dots, {name: textposition}: those in `first` before others.
 
-    `dots` are (bytes, loss), drawn on logarithmic axes over `width` x `height` pixels. No name stands on another or on
-    a dot that is not its own; one without room is left out.
+    `dots` are (bytes, loss), drawn on logarithmic axes over `width` x `height` pixels. No name stands on another,
+    and but for the first none on a dot that is not its own; one without room is left out.
     """
     spots = {name: (np.log10(size), np.log10(max(loss, LEAST_LOSS))) for name, (size, loss) in dots.items()}
     xs, ys = zip(*spots.values(), strict=True)
@@ -548,17 +548,19 @@ def places(
     at = {name: (x * scale_x, y * scale_y) for name, (x, y) in spots.items()}
     taken: list[tuple[float, float, float, float]] = []
     found = {}
-    for name in sorted(front, key=lambda each: (each not in first, front.index(each))):
-        wide = 7 * len(name)
+    for name in sorted(front, key=lambda each: (first.index(each) if each in first else len(first), front.index(each))):
+        x, y, wide = *at[name], 7 * len(name)
+        others = [spot for other, spot in at.items() if other != name]
+        free: list[tuple[int, str, tuple[float, float, float, float]]] = []
         for place, left, low in (
             ("top right", 2, 3), ("bottom left", -wide - 2, -19), ("bottom right", 2, -19), ("top left", -wide - 2, 3),
         ):  # fmt: skip
-            x0, y0 = at[name][0] + left, at[name][1] + low
-            x1, y1 = x0 + wide, y0 + 16
-            others = (spot for other, spot in at.items() if other != name)
-            on_dot = any(x0 < x + 5 and x - 5 < x1 and y0 < y + 5 and y - 5 < y1 for x, y in others)
-            if not on_dot and all(x0 > b[1] or x1 < b[0] or y0 > b[3] or y1 < b[2] for b in taken):
-                taken.append((x0, x1, y0, y1))
-                found[name] = place
-                break
+            x0, x1, y0, y1 = box = (x + left, x + left + wide, y + low, y + low + 16)
+            covered = sum(x0 < u + 5 and u - 5 < x1 and y0 < v + 5 and v - 5 < y1 for u, v in others)
+            if all(x0 > b[1] or x1 < b[0] or y0 > b[3] or y1 < b[2] for b in taken):
+                free.append((covered, place, box))
+        best = min(free, key=lambda each: each[0], default=None)
+        if best is not None and (not best[0] or name == first[0]):
+            found[name] = best[1]
+            taken.append(best[2])
     return found

@@ -362,8 +362,8 @@ def branches(model: Architecture, found: Sequence[Choice]) -> str:
     sizes = sorted(choice.weight_bytes for choice in found)
     lost = sum(not choice.estimate.fits for choice in found)
     ends = f"{show_bytes(sizes[0])} to {show_bytes(sizes[-1])}"
-    missed = f"; {lost} of {len(found)} branches end where nothing fits" if lost else ""
-    return f"{model.name}: {plural(len(names), 'format')} for {len(found)} wishes, {ends}{missed}"
+    missed = f"; on {lost} of them nothing fits" if lost else ""
+    return f"{model.name}: {len(found)} branches end in {plural(len(names), 'format')}, {ends}{missed}"
 
 
 def branch(target: str, found: Choice) -> str:
