@@ -12,8 +12,6 @@ from calculators.tensor import Tensor
 from presets import cache_formats, formats, models
 from tests.facts import FORMATS, architecture
 
-NOT_READ = {"devstral-2-123b"}  # a Ministral 3, which is refused
-
 
 def layouts():
     """Every layout in use, by name: those of the exceptions and fallbacks of all formats, and of a mix by its own."""
@@ -80,7 +78,7 @@ def gguf_model(name):
     return architecture(shape, **changes)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS["gguf_bytes"] if name not in NOT_READ])
+@pytest.mark.parametrize("name", FORMATS["gguf_bytes"])
 def test_gguf_mixes_take_the_bytes_of_the_converted_model(name):
     model, sizes = gguf_model(name), FORMATS["gguf_bytes"][name]
     assert {mix: weight_bytes(model, formats()[mix]) for mix in sizes} == sizes

@@ -128,7 +128,7 @@ def test_an_entry_unchecked_or_misspelt_is_refused_by_file_entry_and_key(changed
 @pytest.mark.parametrize(
     ("file", "change", "words"),
     [
-        ("models.toml", {"config": {"model_type": "gpt2"}}, "config.json: model_type is 'gpt2'"),
+        ("models.toml", {"config": {"model_type": "retnet"}}, "config.json: model_type is 'retnet'"),
         ("models.toml", {"synthetic": "yes"}, "synthetic is 'yes'; true or false was expected"),
         ("models.toml", {"null": [3]}, "null is [3]; a list of texts was expected"),
         ("accelerators.toml", {"memory_bytes": "80 GB"}, "memory_bytes is '80 GB'; a whole number or a number"),
