@@ -87,6 +87,11 @@ class Mixer:
         return 0
 
     @property
+    def rotary_values(self) -> int:
+        """Cosines, and as many sines, that rotate the positions of one token, at most: the width of a head; 0 none."""
+        return 0
+
+    @property
     def working_values(self) -> tuple[int, int]:
         """Values a token holds while a layer runs: (queries and outputs, keys and values)."""
         return 0, 0
@@ -161,6 +166,10 @@ class GroupedQueryAttention(Mixer):
     @property
     def cache_shards(self) -> int:
         return self.kv_heads
+
+    @property
+    def rotary_values(self) -> int:
+        return self.head_dim
 
     @property
     def working_values(self) -> tuple[int, int]:
@@ -311,6 +320,10 @@ class LatentAttention(Mixer):
     @property
     def index_flops_per_pair(self) -> int:
         return 2 * self.index_heads * self.index_head_dim
+
+    @property
+    def rotary_values(self) -> int:
+        return self.qk_rope_head_dim
 
     @property
     def working_values(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture
 from calculators.formats import Format
-from calculators.hardware import Deployment, Engine
+from calculators.hardware import Deployment, Engine, MemoryRule
 from calculators.latency import Work, decode_rows, prefill_rows, seconds
 from calculators.memory import activation_bytes, device_cache_bytes, device_state_bytes, device_weight_bytes, total
+from calculators.serving_memory import Division, charged_bytes, division, loaded_by_part, tokens_bytes
 from calculators.tensor import PARTS
 
 # What a device's memory holds, in the order in which charts stack it.
@@ -82,26 +84,62 @@ def batch_per_replica(scenario: Scenario) -> Quantity:
 
 
 def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
-    """Bytes on the fullest device by component; every request at its full length."""
+    """Bytes on the fullest device by component; every request at its full length.
+
+    An engine with a memory rule loads, pads and reserves as that says; another runs as many prompt tokens at once as it
+    takes, and its reserve is one figure.
+    """
     model, deployment, engine = scenario.model, scenario.deployment, scenario.engine
-    workload = scenario.workload
+    workload, cache, rule = scenario.workload, scenario.cache_format, scenario.engine.memory
     batch = batch_per_replica(scenario)
-    parts = device_weight_bytes(model, scenario.weight_format, deployment)
-    parts["cache"] = device_cache_bytes(
-        model, scenario.cache_format, deployment, batch=batch, context_tokens=workload.context_tokens
-    )
-    state = device_state_bytes(model, scenario.cache_format, deployment, batch=batch)
+    activations: Quantity
+    reserve: Quantity
+    if rule is None:
+        parts = device_weight_bytes(model, scenario.weight_format, deployment)
+        parts["cache"] = device_cache_bytes(
+            model, cache, deployment, batch=batch, context_tokens=workload.context_tokens
+        )
+        most = engine.prefill_tokens(deployment.accelerator.memory_bytes)
+        tokens = np.maximum(np.minimum(batch * workload.prompt_tokens, most), batch)
+        activations = activation_bytes(model, batch=batch, tokens=tokens, tensor_parallel=deployment.tensor_parallel)
+        together = np.asarray(deployment.tensor_parallel * deployment.pipeline_parallel) > 1
+        reserve = engine.reserve_bytes + np.where(together, engine.parallel_reserve_bytes, 0.0)[()]
+    else:
+        parts = loaded_by_part(model, scenario.weight_format, deployment, rule)
+        parts["cache"] = batch * tokens_bytes(model, cache, deployment, rule, context_tokens=workload.context_tokens)
+        charges = charged_bytes(
+            model, scenario.weight_format, deployment, rule, batch=batch, known={"weights": weights_of(parts)},
+            prompt_tokens=batch * workload.prompt_tokens,
+        )  # fmt: skip
+        activations, reserve = charges["activations"], charges["libraries"] + charges["graphs"]
+    state = device_state_bytes(model, cache, deployment, batch=batch)
     if np.any(state):
         parts["state"] = state
-    at_once = np.minimum(batch * workload.prompt_tokens, engine.prefill_tokens(deployment.accelerator.memory_bytes))
-    parts["activations"] = activation_bytes(
-        model, batch=batch, tokens=np.maximum(at_once, batch), tensor_parallel=deployment.tensor_parallel
-    )
-    together = np.asarray(deployment.tensor_parallel * deployment.pipeline_parallel) > 1
-    parts["reserve"] = np.where(together, engine.reserve_bytes + engine.parallel_reserve_bytes, engine.reserve_bytes)[
-        ()
-    ]
-    return parts
+    return parts | {"activations": activations, "reserve": reserve}
+
+
+def engine_division(
+    scenario: Scenario, rule: MemoryRule, known: Mapping[str, Quantity] = MappingProxyType({})
+) -> Division:
+    """How the scenario's engine divides its fullest device, and what its cache holds at the scenario's lengths."""
+    batch = batch_per_replica(scenario)
+    return division(
+        scenario.model, scenario.weight_format, scenario.cache_format, scenario.deployment, rule, batch=batch,
+        context_tokens=scenario.workload.context_tokens, prompt_tokens=batch * scenario.workload.prompt_tokens,
+        known=known,
+    )  # fmt: skip
+
+
+def capacity_bytes(scenario: Scenario, memory: Mapping[str, Quantity]) -> Quantity:
+    """Bytes of a device that the engine lets itself take: by its memory rule, else all that the driver leaves.
+
+    `memory` is the scenario's by component: what the engine holds beside its cache.
+    """
+    rule = scenario.engine.memory
+    if rule is None:
+        return scenario.deployment.accelerator.memory_bytes
+    known = {"weights": weights_of(memory), "activations": memory["activations"]}
+    return engine_division(scenario, rule, known).taken_bytes
 
 
 def weights_of(memory: Mapping[str, Quantity]) -> Quantity:
@@ -142,7 +180,7 @@ def estimate(scenario: Scenario) -> Estimate:
     deployment, workload = scenario.deployment, scenario.workload
     card = deployment.accelerator
     memory = memory_bytes(scenario)
-    used = total(memory)
+    used, capacity = total(memory), capacity_bytes(scenario, memory)
     batch = batch_per_replica(scenario)
     first_token_s = seconds(first_token_rows(scenario))
     token_s = seconds(token_rows(scenario)) if scenario.model.generates else UNKNOWN
@@ -153,8 +191,8 @@ def estimate(scenario: Scenario) -> Estimate:
     return Estimate(
         memory_bytes=memory,
         used_bytes=used,
-        capacity_bytes=card.memory_bytes,
-        fits=used <= card.memory_bytes,
+        capacity_bytes=capacity,
+        fits=used <= capacity,
         first_token_s=first_token_s,
         all_first_tokens_s=prompts_s,
         token_s=token_s,
@@ -179,7 +217,8 @@ def _largest(fits: Callable[[int], bool], limit: int) -> int:
 
 def fits(scenario: Scenario) -> bool:
     """Whether the fullest device holds the scenario; memory alone, without the times."""
-    return bool(total(memory_bytes(scenario)) <= scenario.deployment.accelerator.memory_bytes)
+    memory = memory_bytes(scenario)
+    return bool(total(memory) <= capacity_bytes(scenario, memory))
 
 
 def with_workload(scenario: Scenario, **changes: Quantity) -> Scenario:

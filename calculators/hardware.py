@@ -6,6 +6,7 @@ from datetime import date
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calculators import UNKNOWN, Quantity
 
@@ -18,7 +19,7 @@ class Accelerator:
     `link_bytes_per_s` is one direction of one device; `node_devices` is how many such links join directly.
     """
 
-    name: str
+    name: str | NDArray[np.str_]
     memory_bytes: Quantity
     bandwidth_bytes_per_s: Quantity
     peak_flops_per_s: Mapping[str, Quantity] = field(default_factory=lambda: MappingProxyType({}))
@@ -51,6 +52,90 @@ class Deployment:
         return self.tensor_parallel * self.pipeline_parallel * self.replicas
 
 
+# What a memory rule charges against a device, in the order in which charts stack it.
+CHARGES = ("weights", "activations", "libraries", "graphs")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """Tokens and sequences that an engine takes at once by itself on devices of `least_bytes` and more."""
+
+    least_bytes: float = 0
+    tokens: Quantity = np.inf
+    sequences: Quantity = np.inf
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reserve:
+    """What an engine leaves out of its share where nobody states one, bytes: a sum of terms, at least `least_bytes`."""
+
+    constant_bytes: float
+    token_bytes: float  # for each token at once, counted as least_tokens at least
+    least_tokens: float
+    sequence_bytes: float
+    device_bytes: float  # for each device that shares the model
+    least_bytes: float  # on devices of large_bytes and more
+    large_bytes: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryRule:
+    """How an engine divides a device's memory, bytes a device.
+
+    cache = share x (memory - hidden - charges `before`) - charges `within`. Without a stated share it is what `reserve`
+    leaves. Working values are the larger of a layer's, for every token at once (`residuals` x hidden, the wider of
+    attention and MLP, cosines and sines), and `logit_bytes` for each logit of the sequences sampled at once.
+    `profiled`: for the most tokens that the engine takes, whatever prompts are at hand.
+    """
+
+    before: frozenset[str]
+    within: frozenset[str]
+    steps: tuple[Step, ...]
+    share: Quantity | None = None
+    reserve: Reserve | None = None
+    share_name: str = ""  # what the engine calls its share, tokens and sequences; empty where it has no such setting
+    tokens_name: str = ""
+    sequences_name: str = ""
+    layers_name: str = ""
+    prints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # the words of its log
+    small_devices: tuple[str, ...] = ()  # that count as the smallest step whatever they hold
+    profiled: bool = True
+    value_bytes: float = 2
+    residuals: float = 0
+    rotary_tables: float = 0
+    token_bytes: float = 0
+    logit_bytes: float = 0
+    workspace_bytes: float = 0
+    hidden_bytes: float = 0  # that the driver shows and the runtime does not
+    libraries_bytes: float = 0
+    parallel_libraries_bytes: float = 0
+    graph_bytes: float = 0
+    block_tokens: int = 1  # the cache is given out in blocks of this many tokens
+    latent_block_tokens: int = 1
+    window_pad_tokens: int = 0  # a window's cells: window + tokens at once, in steps of this; 0: the window alone
+    rotary_cache: bool = False  # the cosines and sines of every position stand beside the weights
+    host_parts: frozenset[str] = frozenset()  # parts of the model that stay in the host's memory
+    device_layers: Quantity = np.inf
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def sizes_cache(self) -> bool:
+        """Whether the engine sets the cache's size itself when it starts, rather than by what requests ask."""
+        return self.share is not None or self.reserve is not None
+
+    def step(self, accelerator: Accelerator) -> tuple[Quantity, Quantity]:
+        """Tokens and sequences at once on a device, counts."""
+        tokens, sequences = self.steps[0].tokens, self.steps[0].sequences
+        names, memory = np.asarray(accelerator.name), np.asarray(accelerator.memory_bytes)
+        small = sum((np.char.find(names, name) >= 0 for name in self.small_devices), start=np.asarray(False))
+        for step in self.steps[1:]:
+            large = (memory >= step.least_bytes) & ~small
+            tokens = np.where(large, step.tokens, tokens)[()]
+            sequences = np.where(large, step.sequences, sequences)[()]
+        return tokens, sequences
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Engine:
     """What no data sheet gives: the share of each rate that an engine reaches and what it adds, fitted to measurements.
@@ -75,6 +160,8 @@ class Engine:
     parallel_reserve_bytes: float
     chunk_tokens: float
     small_chunk_tokens: float
+    memory: MemoryRule | None = None  # None: it may fill the device, and the cache takes what requests need
+    times_of: str = ""  # whose rates and overheads these are, where nobody has fitted this engine's own
     source: str = ""
     checked: date | None = None  # the day the source was read
     measured_as: tuple[str, ...] = ()  # what measurements call it

@@ -116,7 +116,7 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
     widths, depths, replicas = (np.array([cell[i] for cell in cells]) for i in (1, 2, 3))
     price = column("usd_per_hour")
     many = Accelerator(
-        name="",
+        name=np.array([card.name for card in cards]),
         memory_bytes=column("memory_bytes"),
         bandwidth_bytes_per_s=column("bandwidth_bytes_per_s"),
         peak_flops_per_s=MappingProxyType(
@@ -128,7 +128,7 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
         usd_per_hour=price,
     )
     return _Deployments(
-        names=tuple(card.name for card in cards),
+        names=tuple(str(card.name) for card in cards),
         deployment=Deployment(accelerator=many, tensor_parallel=widths, pipeline_parallel=depths, replicas=replicas),
         usd_per_hour=price * widths * depths * replicas,
     )

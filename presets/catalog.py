@@ -23,6 +23,7 @@ from calculators.scaling import ScalingLaw
 from calculators.tensor import PARTS
 from presets.configs import model_from_config
 from presets.loader import HERE, Entry, load, load_rows, table
+from presets.memory_rules import constants, memory_rule
 
 ARITHMETIC = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
 
@@ -362,7 +363,7 @@ def _allowance(entry: Entry) -> float:
 
 
 @cache
-def _allowances() -> Mapping[str, float]:
+def allowances() -> Mapping[str, float]:
     """Share of its memory that a device of a kind shows, where its driver's figure is unknown."""
     return load("accelerators.toml", _allowance, table("accelerators.toml")["allowance"])
 
@@ -395,8 +396,8 @@ def _disagreement(entry: Entry, text: str, source: str, checked: date) -> Disagr
 def _accelerator(entry: Entry) -> AcceleratorFacts:
     source, checked = entry.origin()
     kind = entry.text("kind")
-    if kind not in _allowances():
-        raise entry.error(f"kind {kind!r} is not one of {', '.join(_allowances())}")
+    if kind not in allowances():
+        raise entry.error(f"kind {kind!r} is not one of {', '.join(allowances())}")
     vendor_bytes = entry.number("memory_bytes")
     driver_bytes = entry.number("driver_memory_bytes", None)
     peaks, link, rent = (entry.table(key, None) for key in ("peak_flops_per_s", "link", "rent"))
@@ -404,7 +405,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
     slotted = link_name.startswith("PCIe") and kind in ("data centre", "workstation", "desktop")
     accelerator = Accelerator(
         name=entry.name,
-        memory_bytes=vendor_bytes * _allowances()[kind] if driver_bytes is None else driver_bytes,
+        memory_bytes=vendor_bytes * allowances()[kind] if driver_bytes is None else driver_bytes,
         bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
         peak_flops_per_s=MappingProxyType(
             {key: float(peaks.number(key)) for key in ARITHMETIC if key in peaks.values} if peaks else {}
@@ -585,24 +586,24 @@ def disagreements() -> Mapping[str, tuple[Disagreement, ...]]:
 CONSTANTS = tuple(
     field
     for field in Engine.__dataclass_fields__
-    if field not in ("name", "source", "checked", "measured_as", "ranges", "sources")
+    if field not in ("name", "memory", "times_of", "source", "checked", "measured_as", "ranges", "sources")
 )
 
 
 def _engine(entry: Entry) -> Engine:
     source, checked = entry.origin()
-    values, ranges, sources = {}, {}, {}
-    for key in CONSTANTS:
-        constant = entry.table(key)
-        assert constant is not None  # without a default, table() raises
-        values[key] = constant.number("value")
-        ranges[key] = (constant.number("low"), constant.number("high"))
-        sources[key] = constant.text("source")
-        constant.done()
-        if not ranges[key][0] <= values[key] <= ranges[key][1]:
-            raise entry.error(f"{key}: value {values[key]} is not between low and high")
+    times_of = entry.text("times_of", "")
+    borrowed = entry
+    if times_of:
+        if times_of not in table("engines.toml"):
+            raise entry.error(f"times_of {times_of!r} is no engine")
+        borrowed = Entry("engines.toml", times_of, table("engines.toml")[times_of])
+    values, ranges, sources = constants(borrowed, CONSTANTS)
+    rule = entry.table("memory", None)
     return Engine(
         name=entry.name,
+        memory=memory_rule(rule) if rule else None,
+        times_of=times_of,
         source=source,
         checked=checked,
         measured_as=tuple(entry.texts("measured_as")),

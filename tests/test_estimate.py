@@ -60,7 +60,7 @@ def joined(cards):
         "memory_bytes", "bandwidth_bytes_per_s", "link_bytes_per_s", "node_devices", "power_w", "usd_per_hour"
     )  # fmt: skip
     return Accelerator(
-        name="",
+        name=np.array([card.name for card in cards]),
         peak_flops_per_s={
             kind: np.array([card.peak_flops_per_s.get(kind, UNKNOWN) for card in cards]) for kind in kinds
         },
