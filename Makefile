@@ -33,7 +33,8 @@ bench: .venv/.dev chromium
 	@$(BIN)/python -m tests.bench
 
 accuracy: .venv/.run
-	@$(BIN)/python -m presets.accuracy presets/measured/gpu.csv --configs presets/measured/configs
+	@for file in presets/measured/*.csv; do echo; echo $$file; \
+	$(BIN)/python -m presets.accuracy $$file --configs presets/measured/configs || exit 1; done
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,15 +6,25 @@ variants.jsonl configs drawn at random and what transformers built of them: writ
                them again and compares
 presets.json   the counts of the three presets of the mission, DeepSeek-V3's with and without what is stored beside them
 formats.json   bytes of a block, bits of a value and bytes of whole models in storage formats
+
+And, in presets/measured, the rows of the engines' logs that can be compared, with the configs that they name.
 """
 
 import csv
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1]))  # run as a file, from anywhere
+
+from presets.accuracy import Configs, Row, Skip, compare, config_reader, read_rows  # noqa: E402 (after the path)
+from presets.accuracy.llamacpp import model_by_shape  # noqa: E402
+from presets.accuracy.rows import model_of  # noqa: E402
+from presets.catalog import engines, model_facts  # noqa: E402
+
 COLUMNS = {
     "id": "id",
     "model_type": "model_type",
@@ -126,6 +136,44 @@ def formats(reference: Path) -> None:
     )
 
 
+NOISE = re.compile(r" \(read through a stored copy[^)]*\)|,? ?stored-file-id:\d+")  # how the collector read it
+LOGS = ("vllm_memory", "sglang_memory", "llamacpp_memory", "inference_peak_memory", "fit_facts")
+
+
+def measured(reference: Path) -> None:
+    """presets/measured: of each file of logs the rows that can be compared, and the configs that they name."""
+    out = HERE.parents[1] / "presets" / "measured"
+    configs = config_reader([reference / "models"])
+    used = {row["config"] for row in read_rows(out / "gpu.csv")}
+    for name in LOGS:
+        rows = read_rows(reference.parent / "measured" / f"{name}.csv")
+        left_out = {row for row, _ in compare(rows, configs, engines())[1]}
+        kept = [row for row in rows if row["id"] not in left_out]
+        with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+            table.writeheader()
+            for row in kept:
+                if not row["source_url"].startswith("http"):
+                    row = {**row, "source_url": "a public start-up log", "source_kind": "log"}
+                row = {
+                    key: re.sub(r" \(read through a stored copy[^)]*\)|stored-file-id:\d+", "", text)
+                    for key, text in row.items()
+                }
+                table.writerow(row)
+                used.add(_slug(row, configs))
+    for name in sorted(used - {facts.config_name for facts in model_facts().values()} - {""}):
+        target = out / "configs" / f"{name}.json"
+        if not target.is_file():
+            target.write_text((HERE / "configs" / f"{name}.json").read_text())
+
+
+def _slug(row: Row, configs: Configs) -> str:
+    try:
+        return row.get("config") or model_of(row, configs).name
+    except Skip:
+        return model_by_shape(row, configs).name
+
+
 def write(name: str, content: object) -> None:
     """A JSON file of this folder."""
     (HERE / name).write_text(json.dumps(content, indent=1) + "\n")
@@ -134,5 +182,5 @@ def write(name: str, content: object) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for make in (counts, presets, formats):
+    for make in (counts, presets, formats, measured):
         make(Path(sys.argv[1]))
