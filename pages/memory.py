@@ -28,6 +28,13 @@ charts.show(
     "Stacked bar of a device's memory by component against its capacity",
 )
 
+rule = scenario.engine.memory
+if rule is None:
+    st.caption("Choose an engine under More hardware, such as vLLM: this page then says what it prints when it starts.")
+else:
+    st.subheader(f"What {scenario.engine.name} will {'print' if rule.prints else 'hold'}", anchor=False)
+    shell.printed(scenario, rule)
+
 batch, context = largest_batch(scenario), longest_context(scenario)
 left, right = st.columns(2, gap="large")
 with left:

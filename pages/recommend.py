@@ -32,13 +32,14 @@ with st.container(border=True):
 
 
 @st.cache_resource(max_entries=64, show_spinner="Trying every combination …")
-def recommendation(need: Need, budget: Budget, family: str) -> Recommendation:
+def recommendation(need: Need, budget: Budget, family: str, engine: str) -> Recommendation:
     """The recommendation, kept for visitors who ask the same."""
-    return recommend(need, budget, controls.catalog(family))
+    return recommend(need, budget, controls.catalog(family, engine))
 
 
 need, budget = controls.need(chosen), controls.budget(chosen)
-found = recommendation(need, budget, chosen.family)
+catalog = controls.catalog(chosen.family, chosen.engine)
+found = recommendation(need, budget, chosen.family, chosen.engine)
 st.markdown(explain.markdown(explain.recommendation(found, need)))
 
 if found.pick is not None:
@@ -47,7 +48,7 @@ if found.pick is not None:
     priced = all(isfinite(item.estimate.usd_per_token) for item in best)
     charts.show(
         charts.candidates(
-            f"{len(best)} of {len(controls.catalog(chosen.family).models)} models would do, each in its best form",
+            f"{len(best)} of {len(catalog.models)} models would do, each in its best form",
             "Cost, $ per million tokens" if priced else "Devices",
             tables.points(best, found.pick, priced=priced),
         ),

@@ -90,7 +90,7 @@ def scaling(exponent: float) -> list[go.Figure]:
 
 def recommendation(batch: int) -> list[go.Figure]:
     inputs = Inputs(batch=batch)
-    found = recommend(controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family))
+    found = recommend(controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family, inputs.engine))
     assert found.pick is not None
     best = tables.best_by_model(found.ranked)
     return [charts.candidates("a", "Cost, $ per million tokens", tables.points(best, found.pick, priced=True))]

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from calculators.architecture import active_parameters, parameters, parameters_by_part, tensors
-from calculators.estimate import estimate, first_token_rows, largest_batch, longest_context, token_rows
+from calculators.estimate import engine_division, estimate, first_token_rows, largest_batch, longest_context, token_rows
 from calculators.latency import seconds
 from calculators.memory import weight_bytes
 from calculators.recommend import recommend
@@ -20,6 +20,7 @@ from pages.ui.links import Inputs, from_query, to_query
 from pages.ui.shell import PAGES
 from presets.catalog import (
     accelerators,
+    engines,
     everyday_formats,
     formats,
     losses_of,
@@ -42,6 +43,8 @@ QUERIES = (
     "model=SmolLM2+135M&weights=FP32&batch=1&prompt=64&output=16",
     "model=Llama+3.1+8B&layers=40&hidden=5120&ffn=17408",
     "model=gpt-oss+120B&weights=MXFP4&experts=64&top_k=2&have=devices+I+rent&spend=5&score=70&goal=lowest+cost",
+    "engine=vLLM&fraction=0.95&chunk=4k&seqs=64&tp=2&model=gpt-oss+20B&weights=MXFP4",
+    "engine=llama.cpp&weights=Q4_K_M&gpulayers=16&device=NVIDIA+GeForce+RTX+4090&batch=1",
     "device=Apple+M1+Max+(32-core+GPU)&model=Qwen3+30B-A3B&weights=Q4_K_M&batch=1&family=llama.cpp+formats",
 )
 HOSTILE = (
@@ -96,7 +99,9 @@ def test_every_page_shows_the_calculators_figures(page, query):
     assert [warning.value for warning in at.warning] == []
     if page == "pages/recommend.py":
         inputs = from_query(query)[0]
-        found = recommend(controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family))
+        found = recommend(
+            controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family, inputs.engine)
+        )
         if found.pick is None:
             assert "Nothing would do" in at.main.markdown[0].value
             return
@@ -108,7 +113,8 @@ def test_every_page_shows_the_calculators_figures(page, query):
         assert ("does not fit" in at.main.markdown[0].value) is (not figures.fits)
     charts(at)
     shown = [metric.value for metric in at.metric]
-    assert shown == [
+    assert len(shown) == 9 if page == "pages/memory.py" and scenario.engine.memory else 5
+    assert shown[:5] == [
         explain.show_count(parameters(scenario.model)),
         explain.show_bytes(figures.used_bytes),
         explain.show_seconds(figures.first_token_s),
@@ -133,6 +139,56 @@ def test_the_share_link_opens_the_same_state(query):
     link = shared(at)
     assert link == to_query(from_query(query)[0])
     assert [m.value for m in app(link).metric] == [m.value for m in at.metric]
+
+
+@pytest.mark.parametrize("name", [name for name, engine in engines().items() if engine.memory])
+def test_the_memory_page_shows_what_an_engine_prints_and_how_far_off_such_figures_were(name):
+    at = app(f"engine={name.replace(' ', '+')}&tp=2", "pages/memory.py")
+    scenario = scenario_of(f"engine={name.replace(' ', '+')}&tp=2")
+    rule = scenario.engine.memory
+    found = engine_division(scenario, rule)
+    assert [each.value for each in at.subheader if name in each.value] == [
+        f"What {name} will {'print' if rule.prints else 'hold'}"
+    ]
+    shown = {metric.label: metric.value for metric in list(at.metric)[5:]}
+    assert shown["Weights"] == explain.show_bytes(found.charges["weights"])
+    if rule.sizes_cache:
+        assert shown["KV cache"] == explain.show_bytes(found.cache_bytes)
+        assert shown["Requests at once"] == f"{found.requests:,.1f}"
+        (bar,) = [chart for chart in charts(at) if chart["data"][0]["y"] == ["At start"]]
+        sizes = {trace["name"]: trace["x"][0] for trace in bar["data"]}
+        assert sum(sizes.values()) == pytest.approx(scenario.deployment.accelerator.memory_bytes / 2**30)
+        assert sizes["KV cache"] == pytest.approx(found.cache_bytes / 2**30)
+    else:
+        cache = scenario.workload.batch * found.request_bytes
+        assert shown["KV cache"] == explain.show_bytes(cache)
+        assert shown["Together"] == explain.show_bytes(sum(found.charges.values()) + cache)
+    captions = " ".join(caption.value for caption in at.caption)
+    assert explain.memory_error(name) in captions
+    assert rule.sources["rule"] in captions
+    settings = [slider.label for slider in at.main.select_slider]
+    named = (rule.share_name, rule.tokens_name, rule.sequences_name, rule.layers_name)
+    assert settings == [label for label in named if label]
+
+
+def test_an_engine_that_would_not_start_says_why():
+    at = app("engine=vLLM&model=Llama+3.1+70B", "pages/memory.py")
+    assert any("vLLM would not start: one request of 1,536 tokens" in warning.value for warning in at.warning)
+
+
+def test_a_setting_of_the_engine_changes_what_it_prints_and_stands_in_the_link():
+    at = app("engine=vLLM", "pages/memory.py")
+    before = [metric.value for metric in at.metric]
+    at.main.select_slider(key="fraction").set_value(0.5).run()
+    assert not at.exception
+    assert [metric.value for metric in at.metric][6] != before[6]
+    assert "fraction=0.5" in shared(at)
+
+
+def test_without_an_engine_with_a_rule_the_page_says_how_to_ask_for_one():
+    at = app("", "pages/memory.py")
+    assert any("More hardware" in caption.value for caption in at.caption)
+    assert from_query("model=Llama+3.1+8B")[0].engine == "CUDA-graph decoder"
 
 
 def test_the_ring_and_the_ledger_add_up_to_the_parameters():

@@ -23,8 +23,12 @@ PLACES = {
     "attention": 0, "mlp": 1, "cache": 2, "lm_head": 3, "embedding": 4, "shared_experts": 5, "routed_experts": 6,
     "router": 7, "norms": 7, "reserve": 8, "activations": 9, "position_embedding": 4, "per_layer_embedding": 4,
     "moe_other": 7, "hyper_connections_altup_laurel": 7, "ssm_linear_attn": 10, "state": 10, "vision": 11, "audio": 11,
+    "weights": 0, "libraries": 8, "graphs": 10, "unclaimed": 8,
     "bandwidth": 0, "arithmetic": 1, "overhead": 8, "links": 5,
 }  # fmt: skip
+# The order of what may stand in a stacked bar, and the hatches of what no model asks for.
+ORDER = tuple(dict.fromkeys(("weights", *COMPONENTS, "libraries", "graphs", "unclaimed", *BOUNDS)))
+HATCHES = {"reserve": "/", "libraries": "/", "graphs": "\\", "unclaimed": "."}
 BOUND_NAMES = {
     "bandwidth": "Memory bandwidth", "arithmetic": "Arithmetic", "overhead": "Starting kernels", "links": "Links"
 }  # fmt: skip
@@ -159,13 +163,13 @@ def stacked(
     """One horizontal bar a row, stacked by component in the fixed order; a limit dashed and named on the axis."""
     present = {part for parts in rows.values() for part, value in parts.items() if value > 0}
     traces = []
-    for part in (part for part in dict.fromkeys((*COMPONENTS, *BOUNDS)) if part in present):
+    for part in (part for part in ORDER if part in present):
         values = [parts.get(part, 0.0) for parts in rows.values()]
         traces.append(
             {
                 "type": "bar", "orientation": "h", "name": names[part], "y": list(rows),
                 "x": [value / scale for value in values],
-                "marker": {"color": colour(part), "pattern": {"shape": "/" if part == "reserve" else ""}},
+                "marker": {"color": colour(part), "pattern": {"shape": HATCHES.get(part, "")}},
                 "customdata": [show_value(value) for value in values],
                 "hovertemplate": f"%{{y}}<br>{names[part]}: %{{customdata}}<extra></extra>",
             }

@@ -11,9 +11,10 @@ import streamlit as st
 from calculators.architecture import Architecture
 from calculators.choose import Choice, choose
 from calculators.estimate import Scenario, Workload
-from calculators.hardware import Deployment
+from calculators.hardware import Deployment, Engine, MemoryRule
 from calculators.recommend import Budget, Catalog, Need, divides
-from pages.ui.links import FAMILIES, FIELDS, NAMES, SIZES, SOURCES, Inputs, from_query, to_query
+from calculators.serving_memory import with_step
+from pages.ui.links import AUTO, FAMILIES, FIELDS, NAMES, SIZES, SOURCES, Inputs, from_query, to_query
 from presets.catalog import (
     WHAT_IFS,
     accelerator_facts,
@@ -34,7 +35,6 @@ from presets.catalog import (
     workload_facts,
 )
 
-ENGINE = "CUDA-graph decoder"
 LOAD = {"batch": "batch", "prompt": "prompt_tokens", "output": "output_tokens"}
 
 
@@ -117,6 +117,19 @@ def size_sliders() -> None:
         size(name, labels[name], own)
 
 
+def engine_settings(rule: MemoryRule) -> None:
+    """The settings that an engine has, each under the engine's own name for it."""
+    settings = {
+        "fraction": (rule.share_name, "Share of the device's memory that the engine divides; auto is its own default."),
+        "chunk": (rule.tokens_name, "Tokens that pass the model at once: more fill it better and take more memory."),
+        "seqs": (rule.sequences_name, "Requests that it answers in one step at most; each takes room for its logits."),
+        "gpulayers": (rule.layers_name, "Layers on the device, the rest with the host's processor; auto is all."),
+    }
+    for name, (label, hint) in settings.items():
+        if label:
+            steps(name, label, help=hint)
+
+
 def way_back() -> None:
     """What was changed in the model, and a button that gives its published sizes back."""
     chosen = inputs()
@@ -135,6 +148,25 @@ def model(chosen: Inputs) -> tuple[Architecture, str]:
         return models()[chosen.model], str(error).removeprefix("config.json: ")
 
 
+def engine(chosen: Inputs) -> Engine:
+    """The engine, with the settings that the visitor states and it has."""
+    profile = engines()[chosen.engine]
+    rule = profile.memory
+    if rule is None:
+        return profile
+    if chosen.fraction != AUTO and rule.share_name:
+        rule = replace(rule, share=chosen.fraction)
+    tokens, sequences = rule.step(accelerators()[chosen.device])
+    if chosen.chunk != AUTO and rule.tokens_name:
+        rule = with_step(rule, tokens=chosen.chunk, sequences=sequences if rule.sequences_name else chosen.chunk)
+        tokens = chosen.chunk
+    if chosen.seqs != AUTO and rule.sequences_name:
+        rule = with_step(rule, tokens=tokens, sequences=chosen.seqs)
+    if chosen.gpulayers != AUTO and rule.layers_name:
+        rule = replace(rule, device_layers=chosen.gpulayers)
+    return replace(profile, memory=rule)
+
+
 def scenario(chosen: Inputs) -> Scenario:
     """The scenario that the inputs describe."""
     return Scenario(
@@ -148,7 +180,7 @@ def scenario(chosen: Inputs) -> Scenario:
             replicas=chosen.copies,
         ),
         workload=Workload(batch=chosen.batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output),
-        engine=engines()[ENGINE],
+        engine=engine(chosen),
     )
 
 
@@ -174,6 +206,9 @@ def sidebar(*, sizes: bool) -> None:
             steps("pp", "Pipeline stages", help="The layers are cut into this many groups, each on devices of its own.")
             steps("copies", "Copies of the model", help="Replicas that share the requests.")
             choice("cache", "KV cache", help="How the keys and values of past tokens are stored.")
+            choice(
+                "engine", "Engine", help="The program that runs the model; each divides a device's memory its own way."
+            )
         st.subheader("Load")
         choice("workload", "Workload", on_change=fill_load, help="Fills the three sliders below.")
         steps("batch", "Requests at once", help="How many people or programs wait for an answer at the same moment.")
@@ -253,7 +288,7 @@ def budget(chosen: Inputs) -> Budget:
 
 
 @cache
-def catalog(family: str) -> Catalog:
+def catalog(family: str, profile: str) -> Catalog:
     """What a recommendation chooses from: published models, a family of weight formats, its 16- and 8-bit caches."""
     server = {name: fmt for name, fmt in everyday_formats().items() if fmt.left_bytes == 2}
     rest = {name: fmt for name, fmt in everyday_formats().items() if name not in server and fmt.bits < 16}
@@ -262,7 +297,7 @@ def catalog(family: str) -> Catalog:
         weight_formats={FAMILIES[0]: server, FAMILIES[1]: rest, FAMILIES[2]: server | rest}[family],
         cache_formats={name: cache_formats()[name] for name in ("BF16", "INT8" if family == FAMILIES[1] else "FP8")},
         accelerators=accelerators(),
-        engine=engines()[ENGINE],
+        engine=engines()[profile],
         quality={name: score.score for name, score in mmlu().items()},
         kept=quality_kept(),
     )

@@ -298,15 +298,16 @@ def engines() -> tuple[Item, ...]:
     """Every constant of every engine, with its range and its own source."""
     items = []
     for name, engine in catalog.engines().items():
-        for constant, (low, high) in engine.ranges.items():
-            values = {"value": getattr(engine, constant), "low": low, "high": high}
+        own = engine if engine.memory is None else engine.memory  # those with a rule borrow their times
+        for constant, (low, high) in own.ranges.items():
+            values = {"value": getattr(own, constant), "low": low, "high": high}
             items.append(
                 Item(
                     name=f"{name}: {constant}",
                     shown={"Engine": name, "Constant": constant}
                     | {key.capitalize(): constant_shown(constant, value) for key, value in values.items()},
-                    figures=tuple(named(engine.sources[constant], {"engine": name, "constant": constant} | values)),
-                    source=engine.sources[constant],
+                    figures=tuple(named(own.sources[constant], {"engine": name, "constant": constant} | values)),
+                    source=own.sources[constant],
                     date=str(engine.checked),
                 )
             )

@@ -1,9 +1,11 @@
 """How is a figure shown and explained? Three significant digits with a unit, a sentence, and the working behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import isfinite, isinf, log10
 from textwrap import wrap
+
+import numpy as np
 
 from calculators.architecture import Architecture, active_parameters, parameters
 from calculators.choose import Choice
@@ -12,7 +14,8 @@ from calculators.formats import Format
 from calculators.hardware import Accelerator
 from calculators.memory import kv_cache_bytes, weight_bytes
 from calculators.recommend import Need, Recommendation, runs_on
-from presets.accuracy import compare, config_reader, groups, read_rows
+from calculators.serving_memory import Division
+from presets.accuracy import compare, config_reader, read_rows
 from presets.catalog import accelerator_facts, engines, mmlu
 from presets.loader import HERE
 
@@ -25,7 +28,8 @@ NAMES = {
     "ssm_linear_attn": "State-space and linear attention", "moe_other": "Experts' projections",
     "hyper_connections_altup_laurel": "Residual mixing", "vision": "Vision tower", "audio": "Audio tower",
     "state": "Fixed state", "cache": "KV cache", "activations": "Working values", "reserve": "Engine reserve",
-    "links": "Links",
+    "links": "Links", "weights": "Weights", "libraries": "Libraries", "graphs": "CUDA graphs",
+    "unclaimed": "Left to others",
 }  # fmt: skip
 
 
@@ -185,9 +189,11 @@ def memory_working(scenario: Scenario, figures: Estimate) -> str:
         f"Working values {show_bytes(figures.memory_bytes['activations'])}: "
         "the widest layer × the prompt tokens run at once",
         f"Engine reserve {show_bytes(figures.memory_bytes['reserve'])}: CUDA graphs, libraries, buffers",
-        f"Together **{show_bytes(figures.used_bytes)}** of {show_bytes(figures.capacity_bytes)} that the driver leaves",
+        f"Together **{show_bytes(figures.used_bytes)}** of {show_bytes(figures.capacity_bytes)} that "
+        + (f"{scenario.engine.name} lets itself take" if scenario.engine.memory else "the driver leaves"),
     ]
-    source = scenario.engine.sources.get("reserve_bytes", "")
+    rule = scenario.engine.memory
+    source = rule.sources["rule"] if rule else scenario.engine.sources.get("reserve_bytes", "")
     return "\n".join(f"- {line}" for line in lines) + f"\n\nSource of the reserve: {source}"
 
 
@@ -205,21 +211,84 @@ def first_token_working(scenario: Scenario, figures: Estimate) -> str:
 
 
 @cache
-def _shipped_errors() -> dict[str, tuple[int, float, float]]:
-    """(rows, median, 90th percentile) of the error on the measurements that ship, by quantity, as computed now."""
-    rows = read_rows(HERE / "measured" / "gpu.csv")
+def _shipped_errors(file: str) -> dict[str, tuple[int, float, float]]:
+    """(rows, median, 90th percentile) of the error on a file of shipped measurements, by quantity, as computed now."""
+    rows = read_rows(HERE / "measured" / file)
     found, _ = compare(rows, config_reader([HERE / "measured" / "configs"]), engines())
-    report = groups(found, [])
-    return {group["quantity"]: (group["n"], group["median_abs_error"], group["p90_abs_error"]) for group in report}
+    errors: dict[str, list[float]] = {}
+    for item in found:
+        errors.setdefault(item.quantity, []).append(abs(item.error))
+    return {
+        quantity: (len(all_), float(np.median(all_)), float(np.quantile(all_, 0.9)))
+        for quantity, all_ in errors.items()
+    }
 
 
 def measured_error(scenario: Scenario, quantity: str) -> str:
     """How far off such predictions were where they were measured, and whether that says anything about this one."""
-    rows, median, high = _shipped_errors()[quantity]
+    rows, median, high = _shipped_errors("gpu.csv")[quantity]
     where = f"On the {rows} measured rows it was fitted to, H100 in BF16, it is {median:.1%} off in the middle"
     same = scenario.deployment.accelerator.name == "NVIDIA H100 SXM5 80GB" and scenario.weight_format.name == "BF16"
     told = "" if same else " This device or format was not among them."
+    borrowed = scenario.engine.times_of
+    if borrowed:
+        told += f" These are the times of a {borrowed}: those of {scenario.engine.name} are not fitted yet."
     return f"{where} and within {high:.0%} for nine in ten.{told}"
+
+
+# Which measurements tell how far off an engine's memory is: file, quantity, what it is called in a sentence.
+MEMORY_MEASURED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "vLLM": (
+        ("vllm_memory.csv", "weight_bytes", "weights"),
+        ("vllm_memory.csv", "kv_cache_unaided_bytes", "the cache that is left"),
+        ("vllm_memory.csv", "kv_bytes_per_token", "its bytes a token"),
+    ),
+    "SGLang": (("sglang_memory.csv", "kv_bytes_per_token", "the cache's bytes a token"),),
+    "llama.cpp": (
+        ("llamacpp_memory.csv", "model_buffer_bytes", "model buffers"),
+        ("llamacpp_memory.csv", "kv_bytes_per_token", "the cache's bytes a token"),
+        ("llamacpp_memory.csv", "compute_buffer_bytes", "compute buffers with flash attention"),
+    ),
+    "Hugging Face transformers": (
+        ("gpu.csv", "generate_peak_over_weights_bytes", "the peak over the weights"),
+        ("inference_peak_memory.csv", "peak_bytes", "what is held after an answer"),
+    ),
+}  # fmt: skip
+
+
+def memory_error(engine: str) -> str:
+    """How far off an engine's memory was predicted where its logs are known."""
+    parts = []
+    for file, quantity, name in MEMORY_MEASURED.get(engine, ()):
+        rows, median, high = _shipped_errors(file)[quantity]
+        parts.append(f"{name} {median:.1%} off in the middle, {high:.1%} for nine in ten (n = {rows})")
+    if not parts:
+        return f"No measurements of {engine}'s memory are compared yet: its rule is taken from its documentation."
+    return f"Against {engine} as logged or measured: {'; '.join(parts)}."
+
+
+def show_range(low: float, high: float, show: Callable[[float], str]) -> str:
+    """An interval for the line under a figure: "48.3 GiB to 54 GiB"; nothing where it is a point."""
+    ends = [show(max(end, 0.0)) for end in sorted((low, high))]
+    return f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else "in every case"
+
+
+def starting(scenario: Scenario, found: Division) -> str:
+    """What stops an engine from starting, or nothing: no cache for one request, or more than the device has."""
+    name, memory = scenario.engine.name, scenario.deployment.accelerator.memory_bytes
+    one, tokens = found.request_bytes, int(scenario.workload.context_tokens)
+    if found.cache_bytes < one:
+        return (
+            f"{name} would not start: one request of {tokens:,} tokens takes {show_bytes(one)} of cache, and "
+            f"{show_bytes(max(found.cache_bytes, 0))} would be left for it. Fewer bits, more devices or a larger share "
+            "would help."
+        )
+    if found.taken_bytes > memory:
+        return (
+            f"{name} would run out of memory: with its cache full it takes {show_bytes(found.taken_bytes)} of "
+            f"{show_bytes(memory)}. Give it a smaller share."
+        )
+    return ""
 
 
 def token_working(scenario: Scenario, figures: Estimate) -> str:

@@ -16,6 +16,7 @@ from presets.catalog import (
     WHAT_IFS,
     accelerators,
     cache_formats,
+    engines,
     formats,
     model_facts,
     targets,
@@ -24,6 +25,7 @@ from presets.catalog import (
 
 VERSION = "1"
 PRESET = "preset"  # a what-if field left as the model has it
+AUTO = -1  # an engine's setting left to the engine
 SHOWN = 40  # characters of a wrong value that a problem repeats
 
 BATCHES = (1, 2, 4, 8, 16, 24, 32, 50, 64, 100, 128, 200, 256, 384, 512, 768, 1024)
@@ -37,6 +39,10 @@ WAITS_MS = (50, 100, 200, 300, 450, 700, 1000, 2000, 5000, 10_000, 60_000, inf) 
 STEPS_MS = (5, 10, 20, 30, 40, 50, 80, 100, 200, 500, 1000, inf)
 SCORES = tuple(range(0, 95, 5))
 EXPONENTS = tuple(i / 2 for i in range(36, 55))
+SHARES = tuple(i / 100 for i in (20, 30, 40, 50, 60, 70, 75, 80, 85, 88, 90, 92, 94, 95, 96, 97, 98))
+CHUNKS = tuple(2**i for i in range(6, 16))
+SEQUENCES = tuple(2**i for i in range(11))
+GPU_LAYERS = (4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 96, 128)
 FAMILIES = ("server formats", "llama.cpp formats", "all formats")
 LOSSES = (0.1, 0.5, 1, 2, 3, 5, 10, 30)
 SOURCES = ("devices I have", "devices I rent")
@@ -115,6 +121,11 @@ def _tokens(options: Iterable[int], default: int) -> Field:
     return Field(default=default, options=tuple(options), label=short)
 
 
+def _setting(options: Iterable[float], label: Callable[[Any], str]) -> Field:
+    """An engine's setting, which it chooses itself unless stated."""
+    return Field(default=AUTO, options=(AUTO, *options), label=lambda value: "auto" if value == AUTO else label(value))
+
+
 def _size(name: str) -> Field:
     return Size(default=None, options=SIZES[name], label=lambda value: PRESET if value is None else str(value))
 
@@ -129,6 +140,11 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "tp": _number(DEVICES, 1),
         "pp": _number(STAGES, 1),
         "copies": _number(COPIES, 1),
+        "engine": _choice(engines(), "CUDA-graph decoder"),
+        "fraction": _setting(SHARES, "{:g}".format),
+        "chunk": _setting(CHUNKS, short),
+        "seqs": _setting(SEQUENCES, short),
+        "gpulayers": _setting(GPU_LAYERS, str),
         "workload": _choice(workload_facts(), "Chat"),
         "batch": _number(BATCHES, CHAT.workload.batch),
         "prompt": _tokens(PROMPTS, CHAT.workload.prompt_tokens),
@@ -161,6 +177,11 @@ class Inputs:
     tp: int = 1
     pp: int = 1
     copies: int = 1
+    engine: str = FIELDS["engine"].default
+    fraction: float = AUTO
+    chunk: int = AUTO
+    seqs: int = AUTO
+    gpulayers: int = AUTO
     workload: str = FIELDS["workload"].default
     batch: int = FIELDS["batch"].default
     prompt: int = FIELDS["prompt"].default

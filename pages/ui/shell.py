@@ -1,11 +1,16 @@
 """What does every page begin with? The menu, the guard against a page run without app.py, and the answer first."""
 
+from collections.abc import Callable
+from math import isfinite
+
 import streamlit as st
 
 from calculators.architecture import active_parameters, parameters
-from calculators.estimate import Estimate, Scenario, estimate
+from calculators.estimate import Estimate, Scenario, batch_per_replica, engine_division, estimate
+from calculators.hardware import MemoryRule
 from calculators.recommend import changes_that_fit
-from pages.ui import controls, explain
+from calculators.serving_memory import Division, extremes
+from pages.ui import charts, controls, explain
 from presets.catalog import cache_formats, everyday_formats
 
 PAGES = {
@@ -53,6 +58,13 @@ def head(title: str) -> tuple[Scenario, Estimate]:
         rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
     st.markdown(explain.markdown(explain.verdict(scenario, figures, rescue)))
     strip(scenario, figures)
+    rule = scenario.engine.memory
+    if scenario.engine.times_of:
+        st.caption(
+            f"Memory is as {scenario.engine.name} divides it. Times are a {scenario.engine.times_of}'s: "
+            f"{scenario.engine.name}'s own are not fitted yet"
+            + (", and layers left to the host would slow them." if rule and isfinite(rule.device_layers) else ".")
+        )
     return scenario, figures
 
 
@@ -93,3 +105,82 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
         )
         for tab, text in zip(opened.tabs(list(cells)), workings, strict=True):
             tab.markdown(explain.markdown(text))
+
+
+def printed(scenario: Scenario, rule: MemoryRule) -> None:
+    """What the engine says of a device when it starts: figures with their ranges, how far off such figures were, and
+    its settings. An engine that sizes its cache itself says how much; another takes what these requests need."""
+    name, found = scenario.engine.name, engine_division(scenario, rule)
+    stopped = explain.starting(scenario, found)
+    if stopped:
+        st.warning(stopped)
+    cells = _sized_cache(scenario, rule, found) if rule.sizes_cache else _asked_cache(scenario, found)
+    grid = st.grid(4, min_column_width=150, gap="small")
+    for label, (key, value, below) in cells.items():
+        hint = f"In its log: “{rule.prints[key]}”" if key in rule.prints else None
+        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True, help=hint)
+    if rule.sizes_cache:
+        capacity = scenario.deployment.accelerator.memory_bytes
+        parts = dict(found.charges) | {"cache": max(found.cache_bytes, 0)}
+        parts["unclaimed"] = max(capacity - sum(parts.values()), 0)
+        charts.show(
+            charts.stacked(
+                f"{name} keeps {explain.show_bytes(parts['cache'])} of {explain.show_bytes(capacity)} for the cache",
+                "GiB on the fullest device",
+                {"At start": parts},
+                scale=explain.GIB,
+                limit=capacity,
+                limit_name=explain.show_bytes(capacity),
+                height=190,
+            ),
+            "Stacked bar of how the engine divides a device's memory",
+        )
+    st.caption(explain.memory_error(name))
+    with st.expander(f"Settings of {name} and its rule"):
+        controls.engine_settings(rule)
+        st.caption(f"Rule: {rule.sources['rule']}. Its constants, ranges and sources: presets/engines.toml.")
+
+
+def _sized_cache(scenario: Scenario, rule: MemoryRule, found: Division) -> dict[str, tuple[str, str, str]]:
+    """Label: (what is charged, value, line below) of an engine that sizes its cache itself."""
+    ends = [engine_division(scenario, end) for end in extremes(rule)]
+
+    def between(name: str, show: Callable[[float], str]) -> str:
+        low, high = (float(getattr(end, name)) for end in ends)
+        return explain.show_range(low, high, show)
+
+    tokens, requests = int(found.cache_tokens), float(found.requests)
+    return {
+        "Weights": ("weights", explain.show_bytes(found.charges["weights"]), "as loaded on a device"),
+        "KV cache": (
+            "cache",
+            explain.show_bytes(max(found.cache_bytes, 0)),
+            between("cache_bytes", explain.show_bytes),
+        ),
+        "Tokens in the cache": (
+            "tokens",
+            f"{tokens:,}" if tokens < 1e6 else explain.show_count(tokens),
+            between("cache_tokens", explain.show_count),
+        ),
+        "Requests at once": (
+            "requests",
+            f"{requests:,.1f}",
+            between("requests", explain.digits),
+        ),
+    }
+
+
+def _asked_cache(scenario: Scenario, found: Division) -> dict[str, tuple[str, str, str]]:
+    """Label: (what is charged, value, line below) of an engine whose cache takes what requests need."""
+    batch, tokens = int(batch_per_replica(scenario)), int(scenario.workload.context_tokens)
+    cache = batch * found.request_bytes
+    return {
+        "Weights": ("weights", explain.show_bytes(found.charges["weights"]), "as loaded on a device"),
+        "KV cache": ("cache", explain.show_bytes(cache), f"{batch:,} × {tokens:,} tokens"),
+        "Working values": ("activations", explain.show_bytes(found.charges["activations"]), "at their peak"),
+        "Together": (
+            "",
+            explain.show_bytes(sum(found.charges.values()) + cache),
+            f"{explain.show_bytes(found.charges['libraries'])} of it libraries",
+        ),
+    }
