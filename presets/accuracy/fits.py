@@ -11,11 +11,11 @@ from presets.accuracy.rows import (
     Configs,
     Row,
     Skip,
+    count,
     figure,
     format_named,
     memory_rule,
     model_of,
-    number,
 )
 from presets.accuracy.vllm import CHUNK, CHUNK_FROM
 from presets.catalog import cache_formats
@@ -39,7 +39,7 @@ def ran(row: Row) -> bool:
 def context_tokens(row: Row) -> int:
     """Tokens of a request: as stated, else those that the notes say it generates."""
     if row["context"]:
-        return number(row, "context")
+        return count(row, "context")
     found = re.search(r"generates ([\d,]+) tokens", row["notes"])
     if not found:
         raise Skip("context is not stated")
@@ -61,14 +61,16 @@ def _rules(row: Row, rule: MemoryRule, deployment: Deployment, tokens: int) -> t
 def verdict(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -> str:
     """What the engine's rule says of a case: FITS whatever its reserves, NOT whatever they are, or CLOSE."""
     rule = memory_rule(row["engine"], profiles)
-    tokens, batch = context_tokens(row), number(row, "batch", 1)
+    tokens, batch = context_tokens(row), count(row, "batch", 1)
     label = row["precision"]
     cache = cache_formats()["FP8" if label == "fp8 kv" else "BF16"]
     model, fmt = model_of(row, configs), format_named(label.removesuffix(" kv"))
-    card, count = devices_named(row["gpus"], row["gpu_count"])
+    if row["gpu_count"]:
+        count(row, "gpu_count")
+    card, many = devices_named(row["gpus"], row["gpu_count"])
     by_layers = not rule.share_name  # engines without a share of their own split models by layers
     deployment = Deployment(
-        accelerator=card, tensor_parallel=1 if by_layers else count, pipeline_parallel=count if by_layers else 1
+        accelerator=card, tensor_parallel=1 if by_layers else many, pipeline_parallel=many if by_layers else 1
     )
 
     def holds(rule: MemoryRule) -> bool:

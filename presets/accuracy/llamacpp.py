@@ -19,6 +19,7 @@ from presets.accuracy.rows import (
     bits_per_weight,
     cache_format_named,
     collected,
+    count,
     figure,
     format_named,
     memory_rule,
@@ -121,10 +122,10 @@ class Log:
 
     def cache(self) -> tuple[float, float]:
         """Cache bytes a token of the context."""
-        cells, streams = number(self.row, "n_ctx"), number(self.row, "n_seq_max", 1)
+        cells, streams = count(self.row, "n_ctx"), count(self.row, "n_seq_max", 1)
         pad = self.rule.window_pad_tokens
         each = ceil(cells / streams / pad) * pad if cells >= pad else cells
-        at_once = number(self.row, "n_ubatch", int(self.rule.steps[0].tokens))
+        at_once = count(self.row, "n_ubatch", int(self.rule.steps[0].tokens))
         size = 0.0
         for block in self.model.blocks:
             window = block.attention.window
@@ -142,7 +143,7 @@ class Log:
         own = [float(size) for name, size in sizes if not name.endswith("Host")]
         if not own:
             raise Skip("compute_buffers_mib is not stated")
-        rows = number(self.row, "n_ubatch")
+        rows = count(self.row, "n_ubatch")
         return max(own) * MIB, float(working_bytes(self.model, self.rule, tokens=rows, sequences=rows))
 
 

@@ -100,6 +100,14 @@ def number(row: Row, column: str, default: int | None = None) -> int:
     return int(figure(row, column))
 
 
+def count(row: Row, column: str, default: int | None = None) -> int:
+    """The whole number of one or more in a column, or the default where nothing stands there."""
+    value = number(row, column, default)
+    if value < 1:
+        raise Skip(f"{column} is {row[column]!r}; one or more was expected")
+    return value
+
+
 def known(row: Row, column: str, names: Mapping[str, object]) -> str:
     """The name in a column, which must be a preset's."""
     if row[column] not in names:

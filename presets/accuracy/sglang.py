@@ -15,11 +15,11 @@ from presets.accuracy.rows import (
     Skip,
     cache_format_named,
     collected,
+    count,
     figure,
     format_named,
     memory_rule,
     model_of,
-    number,
 )
 
 COLUMNS = frozenset({"mem_fraction_static", "weights_mem_usage_gb", "kv_tokens", "k_size_gb"})
@@ -74,9 +74,7 @@ class Log:
 
 def several(row: Row, column: str) -> list[float]:
     """The numbers of a column, one a pool."""
-    if not row[column]:
-        raise Skip(f"{column} is not stated")
-    return [float(part) for part in row[column].split(";")]
+    return [figure({column: part.strip()}, column) for part in row[column].split(";")]
 
 
 def prediction(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -> dict[str, tuple[float, float]]:
@@ -86,6 +84,6 @@ def prediction(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -> di
         model=model_of(row, configs),
         cache=cache_format_named(row["kv_cache_dtype"]),
         rule=memory_rule(ENGINE, profiles),
-        layout=Deployment(accelerator=NOWHERE, tensor_parallel=number(row, "tp_size", 1)),
+        layout=Deployment(accelerator=NOWHERE, tensor_parallel=count(row, "tp_size", 1)),
     )
     return collected({"weight_bytes": log.weights, "kv_bytes_per_token": log.token_bytes, "kv_cache_bytes": log.room})

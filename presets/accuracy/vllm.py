@@ -25,6 +25,7 @@ from presets.accuracy.rows import (
     Skip,
     cache_format_named,
     collected,
+    count,
     figure,
     format_named,
     memory_rule,
@@ -72,8 +73,8 @@ def profiled_rule(row: Row, rule: MemoryRule, card: Accelerator) -> MemoryRule:
         tokens, sequences = CHUNK if chunked else max(length, CHUNK), V0_SEQUENCES
     return with_step(
         rule,
-        tokens=number(row, "max_num_batched_tokens", int(tokens)),
-        sequences=number(row, "max_num_seqs", int(sequences)),
+        tokens=count(row, "max_num_batched_tokens", int(tokens)),
+        sequences=count(row, "max_num_seqs", int(sequences)),
     )
 
 
@@ -123,13 +124,13 @@ class Log:
     def _held_tokens(self) -> float:
         if self.row["kv_cache_tokens"]:
             return figure(self.row, "kv_cache_tokens")
-        return figure(self.row, "num_gpu_blocks") * number(self.row, "block_size", self.rule.block_tokens)
+        return figure(self.row, "num_gpu_blocks") * count(self.row, "block_size", self.rule.block_tokens)
 
     def _length(self) -> int:
         """Tokens of a request: with windows the longest one, else a block, which stands for all lengths."""
         block = block_tokens(self.model, self.rule)
         windowed = any(layers.attention.window is not None for layers in self.model.blocks)
-        return number(self.row, "max_model_len", block) if windowed else block
+        return count(self.row, "max_model_len", block) if windowed else block
 
     def _token_bytes(self) -> float:
         length = self._length()
@@ -177,8 +178,8 @@ def prediction(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -> di
         rule=rule,
         layout=Deployment(
             accelerator=NOWHERE,
-            tensor_parallel=number(row, "tensor_parallel_size", 1),
-            pipeline_parallel=number(row, "pipeline_parallel_size", 1),
+            tensor_parallel=count(row, "tensor_parallel_size", 1),
+            pipeline_parallel=count(row, "pipeline_parallel_size", 1),
         ),
         launcher=launcher,
         published=partial(weight_format, row),
