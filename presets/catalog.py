@@ -338,7 +338,7 @@ class Target:
 
 
 def _target(entry: Entry) -> Target:
-    kinds = _rule(entry, "kinds", _allowances())
+    kinds = _rule(entry, "kinds", allowances())
     (device,) = _rule(Entry("formats.toml", entry.name, {"device": [entry.text("device")]}), "device", accelerators())
     families = _rule(entry, "families", _families())
     chosen = tuple(name for name, fmt in formats().items() if fmt.family in families)

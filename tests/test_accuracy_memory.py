@@ -66,7 +66,9 @@ def test_ranks_that_share_a_context_hold_their_part_of_its_tokens():
 
 
 def test_a_mix_is_that_of_llama_cpp_itself():
-    assert {item.engine for item in COMPARED["llamacpp_memory"][0] if item.quantity == "mix_bytes"} == {"llama.cpp"}
+    found = [item.engine for item in COMPARED["llamacpp_memory"][0] if item.quantity == "mix_bytes"]
+    assert len(found) >= 30
+    assert not any(engine.startswith("ik_") for engine in found)  # its mixes are its own
     assert median(errors("llamacpp_memory", "mix_bytes")) <= 0.01
 
 
@@ -197,7 +199,7 @@ def test_a_name_that_could_be_two_models_is_none():
     [
         ("none", "BF16"),
         ("float16", "BF16"),
-        ("F16", "BF16"),
+        ("F16", "F16"),
         ("fp8", "FP8 per tensor"),
         ("FP8-Block", "FP8 block 128"),
         ("compressed-tensors awq-4bit", "AWQ 4-bit g128"),

@@ -87,7 +87,7 @@ def components(parts: Mapping[str, float], capacity: float) -> pd.DataFrame:
     """A device's memory by component, the sum and what is left."""
     used = sum(parts.values())
     sizes = {explain.NAMES[part]: size for part, size in parts.items() if size}
-    sizes |= {"Sum": used, "The driver leaves": capacity, "Free": capacity - used}
+    sizes |= {"Sum": used, "May be taken": capacity, "Free": capacity - used}
     return pd.DataFrame(
         {"Component": list(sizes), "Size": [explain.show_bytes(size) for size in sizes.values()],
          "Bytes": [f"{size:,.0f}" for size in sizes.values()]}

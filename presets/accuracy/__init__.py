@@ -2,7 +2,9 @@
 
     python -m presets.accuracy FILE.csv [--configs DIR]... [--by COLUMN,...] [--json]
 
-Errors are fractions of the measured figure. Flagged rows and rows that lack an input are left out, with the reason.
+FILE is told apart by its header: gpu.csv, start-up logs of vLLM, SGLang and llama.cpp, tables of peaks, reports of what
+fits (1 measured, 1 predicted where the verdict is right). Errors are fractions of the measured figure. Flagged rows and
+rows that lack an input are left out, with the reason.
 """
 
 import argparse

@@ -37,11 +37,14 @@ class Log:
     layout: Deployment
 
     def _loaded(self) -> float:
-        label = self.row["quantization"]
+        label, name = self.row["quantization"], self.row["model"].split("/")[-1]
         try:
-            fmt = format_named(self.row["model"].split("/")[-1] if label in ("", "none") else label)
+            named = format_named(name)
         except Skip:
-            fmt = format_named(self.row["dtype"])
+            named = format_named(self.row["dtype"])
+        if label == "none" and named.bits < 16:
+            raise Skip(f"quantization is none, and the name says {named.name}: what is quantized is not stated")
+        fmt = named if label in ("", "none") else format_named(label)
         return float(loaded_bytes(self.model, fmt, self.layout, self.rule))
 
     def weights(self) -> tuple[float, float]:
