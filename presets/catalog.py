@@ -688,9 +688,13 @@ def mmlu() -> Mapping[str, Score]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FormatLoss:
-    """What a weight format costs in quality, in per cent, as published; UNKNOWN where nobody said."""
+    """What a weight format costs in quality, in per cent, as published; UNKNOWN where nobody said.
+
+    `loss_spread`: the lowest and highest loss published, in per cent.
+    """
 
     loss_percent: float
+    loss_spread: tuple[float, float]
     perplexity_percent: float
     measured: str
     source: str
@@ -704,18 +708,19 @@ class FormatLoss:
 
 def _loss(entry: Entry) -> FormatLoss:
     entry.get("checked", date)
-    values, measured, sources = [], [], []
+    values, spreads, measured, sources = [], [], [], []
     for key in ("loss_percent", "delta_ppl_percent"):
         part = entry.table(key, None)
         values.append(part.get("value", (int, float)) if part else UNKNOWN)
+        spreads.append(tuple(part.get(end, (int, float)) for end in ("low", "high")) if part else (UNKNOWN, UNKNOWN))
         if part:
-            low, high = (part.get(end, (int, float)) for end in ("low", "high"))
+            low, high = spreads[-1]
             measured.append(f"{part.text('metric')} of {', '.join(part.texts('models'))}: {low} to {high} %")
             sources.append(part.text("source"))
             part.get("rows", int)
             part.done()
     return FormatLoss(
-        loss_percent=values[0], perplexity_percent=values[1], measured="; ".join(measured),
+        loss_percent=values[0], loss_spread=spreads[0], perplexity_percent=values[1], measured="; ".join(measured),
         source="; ".join(sources), note=entry.text("note", ""),
     )  # fmt: skip
 

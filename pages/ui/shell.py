@@ -22,6 +22,7 @@ PAGES = {
     "pages/formats.py": "Formats",
     "pages/recommend.py": "Recommend",
     "pages/catalog.py": "Catalog",
+    "pages/evidence.py": "Evidence",
 }
 
 

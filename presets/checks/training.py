@@ -1,0 +1,169 @@
+"""What does training take, and what does it buy? Checks by scaling laws and by published runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from statistics import median
+
+from calculators.architecture import parameters
+from calculators.scaling import compute_optimal_tokens, training_flops
+from presets.catalog import accelerators, models, scaling_laws
+from presets.checks.reading import Reading, at_least, between, check, count, exactly
+from presets.loader import Entry, load, table
+
+FILE = "claims.toml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A published training run: parameters that a token meets, tokens, and device-hours."""
+
+    parameters: float
+    tokens: float
+    accelerator: str
+    device_hours: float
+    source: str
+    checked: date
+
+    @property
+    def flops(self) -> float:
+        """FLOPs of the run, without attention over the context and without recomputation."""
+        return float(training_flops(self.parameters, self.tokens))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """A measured figure that a check needs and no other preset holds, in its unit."""
+
+    value: float
+    unit: str
+    source: str
+    checked: date
+
+
+def _run(entry: Entry) -> Run:
+    source, checked = entry.origin()
+    accelerator = entry.text("accelerator")
+    if accelerator not in accelerators():
+        raise entry.error(f"accelerator {accelerator!r} is not in accelerators.toml")
+    return Run(
+        parameters=entry.number("parameters"),
+        tokens=entry.number("tokens"),
+        accelerator=accelerator,
+        device_hours=entry.number("device_hours"),
+        source=source,
+        checked=checked,
+    )
+
+
+def _input(entry: Entry) -> Input:
+    source, checked = entry.origin()
+    return Input(value=entry.number("value"), unit=entry.text("unit"), source=source, checked=checked)
+
+
+@cache
+def runs() -> Mapping[str, Run]:
+    """Training runs that claims are held against, by the model's name."""
+    return load(FILE, _run, table(FILE)["run"])
+
+
+@cache
+def inputs() -> Mapping[str, Input]:
+    """Further measured figures that claims are held against, by name."""
+    return load(FILE, _input, table(FILE)["input"])
+
+
+@check
+def optimal_training_tokens(*, model: str) -> tuple[Reading, ...]:
+    """Tokens for which a model's size is the best use of its training budget, by each law of the catalog."""
+    size = parameters(models()[model])
+    return tuple(
+        exactly(float(compute_optimal_tokens(law, size)), f"{name}: tokens at which {count(size)} is the best size")
+        for name, law in scaling_laws().items()
+    )
+
+
+@check
+def training_cost_ratio(*, parameters_ratio: float, model: str) -> tuple[Reading, ...]:
+    """How many times the FLOPs a larger model takes: on the same tokens, and on the tokens best for each size."""
+    small = parameters(models()[model])
+    large = small * parameters_ratio
+    readings = [exactly(parameters_ratio, "6 × parameters × tokens on the same tokens")]
+    for name, law in scaling_laws().items():
+        costs = [training_flops(size, compute_optimal_tokens(law, size)) for size in (large, small)]
+        words = f"{name}: 6 × parameters × best tokens, {count(large)} over {count(small)}"
+        readings.append(exactly(float(costs[0] / costs[1]), words))
+    return tuple(readings)
+
+
+@check
+def gain_exponent() -> tuple[Reading, ...]:
+    """Power of the parameters with which the loss that more of them can remove falls; 1 would be in proportion."""
+    return tuple(
+        exactly(law.parameter_exponent, f"{name}: loss above its floor ∝ parameters^−{law.parameter_exponent:.3g}")
+        for name, law in scaling_laws().items()
+    )
+
+
+@check
+def training_time_floor(*, parameters: float, accelerator: str, devices: int) -> tuple[Reading, ...]:
+    """Seconds that training on the tokens best for a size takes at least: 6 x parameters x tokens / peak."""
+    peak = accelerators()[accelerator].peak("bf16") * devices
+    readings = []
+    for name, law in scaling_laws().items():
+        tokens = float(compute_optimal_tokens(law, parameters))
+        words = (
+            f"6 × {count(parameters)} × {count(tokens)} tokens ({name}) ÷ {peak / 1e12:,.0f} TFLOP/s, "
+            f"the peak of {devices:,} × {accelerator}"
+        )
+        readings.append(at_least(float(training_flops(parameters, tokens)) / peak, words))
+    return tuple(readings)
+
+
+def _share_of_peak(run: Run) -> float:
+    return run.flops / (run.device_hours * 3600 * float(accelerators()[run.accelerator].peak("bf16")))
+
+
+@check
+def training_time(*, run: str, accelerator: str, devices: int) -> tuple[Reading, ...]:
+    """Seconds that a run's FLOPs take on other devices at the shares of the peak that published runs reached."""
+    shares = [_share_of_peak(each) for each in runs().values()]
+    whole = runs()[run].flops / (devices * float(accelerators()[accelerator].peak("bf16")))
+    words = (
+        f"{run}: {runs()[run].flops:.3g} FLOPs ÷ {devices:,} × the peak of {accelerator} ÷ {min(shares):.0%} to "
+        f"{max(shares):.0%} of it, as published runs reached"
+    )
+    return (between(whole / max(shares), whole / min(shares), words),)
+
+
+@check
+def share_of_peak(*, runs_of: Sequence[str]) -> tuple[Reading, ...]:
+    """Share of the devices' 16-bit peak that published runs reached, the median: FLOPs / (device-hours x peak)."""
+    shares = {name: _share_of_peak(runs()[name]) for name in runs_of}
+    words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    return (exactly(median(shares.values()), f"6 × parameters × tokens ÷ (device-hours × 16-bit peak): {words}"),)
+
+
+@check
+def training_energy(*, run: str, published: str) -> tuple[Reading, ...]:
+    """Joules of a run: as published, and of its devices alone at rated power."""
+    each, power = runs()[run], float(accelerators()[runs()[run].accelerator].power_w)
+    figure = inputs()[published]
+    return (
+        exactly(figure.value * 3.6e6, f"{published}: {figure.value:,.0f} {figure.unit} ({figure.source})"),
+        exactly(
+            each.device_hours * 3600 * power,
+            f"{each.device_hours:,.0f} hours of {each.accelerator} × {power:g} W rated",
+        ),
+    )
+
+
+@check
+def input_ratio(*, over: str, under: str) -> tuple[Reading, ...]:
+    """One measured figure over another of the same unit."""
+    first, second = inputs()[over], inputs()[under]
+    if first.unit != second.unit:
+        raise ValueError(f"{over} is in {first.unit}, {under} in {second.unit}; one unit was expected")
+    words = f"{over} {first.value:,.0f} ÷ {under} {second.value:,.0f} {second.unit} ({second.source})"
+    return (exactly(first.value / second.value, words),)
