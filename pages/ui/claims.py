@@ -19,15 +19,20 @@ VERBS = {"holds": ("holds", "hold"), "off": ("is off", "are off"), "not checkabl
 def summary(found: Sequence[Finding]) -> str:
     """How many of the claims hold, are off and cannot be checked, in a sentence."""
     counts = Counter(finding.verdict for finding in found)
-    parts = [f"**{counts[verdict]}** {VERBS[verdict][counts[verdict] != 1]}" for verdict in VERDICTS]
+    parts = [f"**{counts[each]}** {VERBS[each][counts[each] != 1]}" for each in VERDICTS]
+    possible = sum(finding.possible for finding in found)
+    if possible:
+        parts[0] += f" ({possible} of them only because a bound or a range allows it)"
     return f"Of **{explain.plural(len(found), 'claim')}** {parts[0]}, {parts[1]}, {parts[2]}."
 
 
 def figure(value: float, unit: str) -> str:
-    """A figure in the unit that its claim is printed in; parameters to the last one."""
+    """A figure in the unit that its claim is printed in; parameters to the last one, billions as a count."""
+    if unit.startswith("B"):
+        return explain.show_count(value) + unit.removeprefix("B")
     number = value / UNITS[unit]
     text = f"{number:,.0f}" if unit == "parameters" else explain.digits(number)
-    return text + unit if unit == "B" else f"{text} {unit}".rstrip()
+    return f"{text} {unit}".rstrip()
 
 
 def computed(reading: Reading, unit: str) -> str:
@@ -38,7 +43,7 @@ def computed(reading: Reading, unit: str) -> str:
         return f"at least {figure(reading.low, unit)}"
     if reading.low == 0:
         return f"at most {figure(reading.high, unit)}"
-    return f"{figure(reading.low, unit)} to {figure(reading.high, unit)}"
+    return f"{figure(reading.low, unit).removesuffix(unit).rstrip()} to {figure(reading.high, unit)}"
 
 
 def verdict(finding: Finding) -> str:
@@ -47,7 +52,7 @@ def verdict(finding: Finding) -> str:
     if nearest is None:
         return finding.verdict
     if finding.verdict == HOLDS:
-        return HOLDS if nearest.low == nearest.high else "holds: possible"
+        return "holds: possible" if finding.possible else HOLDS
     side = "high" if ratio > 1 else "low"
     factor = ratio if ratio > 1 else 1 / ratio
     if factor == inf:
