@@ -8,5 +8,9 @@ from presets.claims import findings
 shell.guard()
 st.title("Evidence", anchor=False)
 controls.problems()
-st.markdown(explain.markdown(f"{claims.summary(findings())} Each is computed here from the catalog."))
+st.markdown(
+    explain.markdown(
+        f"{claims.summary(findings())} The claims are those of the five articles that the project was started from."
+    )
+)
 claims.section()

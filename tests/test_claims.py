@@ -224,7 +224,7 @@ def test_runs_inputs_and_articles_without_a_source_are_refused(monkeypatch, kind
 
 def test_the_sentence_counts_the_verdicts():
     some = [FINDINGS[name] for name in ("GPT-3 has 175B", "GPT-3's electricity", "64 experts")]
-    assert shown.summary(some) == "Of **3 claims** **1** holds, **2** are off, **0** cannot be checked."
+    assert shown.summary(some) == "Of **3 claims**, **1 holds**, **2 are off**."
     counts = [sum(each.verdict == verdict for each in findings()) for verdict in VERDICTS]
     assert sum(counts) == len(claims())
     assert re.findall(r"\*\*(\d+)", shown.summary(findings())) == [str(count) for count in (len(claims()), *counts)]

@@ -19,11 +19,11 @@ VERBS = {"holds": ("holds", "hold"), "off": ("is off", "are off"), "not checkabl
 def summary(found: Sequence[Finding]) -> str:
     """How many of the claims hold, are off and cannot be checked, in a sentence."""
     counts = Counter(finding.verdict for finding in found)
-    parts = [f"**{counts[each]}** {VERBS[each][counts[each] != 1]}" for each in VERDICTS]
+    parts = {each: f"**{count} {VERBS[each][count != 1]}**" for each in VERDICTS if (count := counts[each])}
     possible = sum(finding.possible for finding in found)
     if possible:
-        parts[0] += f" ({possible} of them only because a bound or a range allows it)"
-    return f"Of **{explain.plural(len(found), 'claim')}** {parts[0]}, {parts[1]}, {parts[2]}."
+        parts[HOLDS] += f" ({possible} of them only because a bound or a range allows it)"
+    return f"Of **{explain.plural(len(found), 'claim')}**, {', '.join(parts.values())}."
 
 
 def figure(value: float, unit: str) -> str:
@@ -83,10 +83,10 @@ def frame(found: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
+                "Verdict": verdict(finding),
                 "Claim": finding.claim.says,
                 "Claimed": finding.claim.printed,
                 "Computed": computed(finding.nearest, finding.claim.unit) if finding.nearest else "",
-                "Verdict": verdict(finding),
                 "Claimed ÷ computed": ratio(finding),
                 "Working": working(finding),
                 "About": finding.claim.kind,
@@ -142,7 +142,10 @@ def section() -> None:
         frame(found),
         hide_index=True,
         column_config={
-            "Claim": st.column_config.TextColumn(width="large"),
+            "Verdict": st.column_config.TextColumn(width=140),
+            "Claim": st.column_config.TextColumn(width=420),
+            "Claimed": st.column_config.TextColumn(width=110),
+            "Computed": st.column_config.TextColumn(width=150),
             "Working": st.column_config.TextColumn(width="large"),
             "Article": st.column_config.TextColumn(width="medium"),
         },
