@@ -207,6 +207,8 @@ def test_of_several_readings_the_one_that_comes_nearest_counts(monkeypatch):
     monkeypatch.setattr("presets.claims.CHECKS", {"ratio": lambda **_: made_up})
     assert finding(CLAIM).nearest == made_up[1]
     assert finding(replace(CLAIM, low=29.8, high=29.8)).nearest == made_up[2]
+    made_up[:] = [Reading(low=value, high=value, working="made up") for value in (3.71, 2.7)]
+    assert finding(CLAIM).nearest == made_up[1]  # 3.71 is nearer as a factor, and beyond the rounding
 
 
 @pytest.mark.parametrize(("kind", "name"), [("run", "GPT-3 175B"), ("input", None), ("article", "004")])
