@@ -211,6 +211,11 @@ def test_of_several_readings_the_one_that_comes_nearest_counts(monkeypatch):
     assert finding(CLAIM).nearest == made_up[1]  # 3.71 is nearer as a factor, and beyond the rounding
 
 
+def test_a_figure_that_nobody_published_is_no_verdict():
+    with pytest.raises(ValueError, match="Q4_0: .* a figure is unknown"):
+        CHECKS["score_lost"](weight_formats=["Q4_0"])
+
+
 @pytest.mark.parametrize(("kind", "name"), [("run", "GPT-3 175B"), ("input", None), ("article", "004")])
 def test_runs_inputs_and_articles_without_a_source_are_refused(monkeypatch, kind, name):
     content = dict(table("claims.toml"))

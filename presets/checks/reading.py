@@ -16,6 +16,11 @@ class Reading:
     high: float
     working: str
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where a figure it needs is unknown: an unknown must not pass for a verdict."""
+        if not self.low <= self.high:
+            raise ValueError(f"{self.working}: {self.low} to {self.high} is no range; a figure is unknown")
+
 
 def exactly(value: Quantity, working: str) -> Reading:
     """A reading that is one value."""
