@@ -212,7 +212,7 @@ def test_of_several_readings_the_one_that_comes_nearest_counts(monkeypatch):
 
 
 def test_a_figure_that_nobody_published_is_no_verdict():
-    with pytest.raises(ValueError, match="Q4_0: .* a figure is unknown"):
+    with pytest.raises(ValueError, match=r"Q4_0: .* a figure is unknown"):
         CHECKS["score_lost"](weight_formats=["Q4_0"])
 
 
