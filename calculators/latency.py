@@ -198,6 +198,11 @@ def all_reduce_s(message_bytes: Quantity, devices: Quantity, link_bytes_per_s: Q
     return engine.all_reduce_s + hops * engine.hop_s + moved / (engine.link_bandwidth * link_bytes_per_s)
 
 
+@lru_cache(maxsize=512)
+def _reductions(model: Architecture) -> int:
+    return sum(block.count * block.reductions for block in model.blocks)
+
+
 def _links_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
     """The all-reduces of each layer and one after the embedding, and a hand-over between pipeline stages.
 
@@ -207,8 +212,7 @@ def _links_row(model: Architecture, deployment: Deployment, engine: Engine, toke
     link = deployment.accelerator.link_bytes_per_s
     joined = np.where(np.asarray(width) <= deployment.accelerator.node_devices, link, UNKNOWN)[()]
     message = 2 * tokens * model.hidden
-    reductions = sum(block.count * block.reductions for block in model.blocks) + 1  # and the embedding
-    reduces = reductions * all_reduce_s(message, width, joined, engine)
+    reduces = (_reductions(model) + 1) * all_reduce_s(message, width, joined, engine)
     handovers = (stages - 1) * (engine.all_reduce_s + message / (engine.link_bandwidth * link))
     several, staged = np.asarray(width) > 1, np.asarray(stages) > 1
     return Work(part="links", links_s=(np.where(several, reduces, 0.0) + np.where(staged, handovers, 0.0))[()])

@@ -156,6 +156,7 @@ def device_state_bytes(model: Architecture, fmt: Format, deployment: Deployment,
     return total
 
 
+@lru_cache(maxsize=512)
 def working_values(model: Architecture) -> tuple[int, int]:
     """Values a token holds while the widest layer runs: (kept whole on each device, divided by tensor parallelism)."""
     divided = max(

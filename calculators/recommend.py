@@ -186,9 +186,13 @@ def _candidates(need: Need, budget: Budget, catalog: Catalog) -> Iterator[tuple[
     if found is None:
         return
     width = np.asarray(found.deployment.tensor_parallel)
+    uneven_of = {
+        name: ~np.isin(width, [w for w in np.unique(width) if divides(model, int(w))])
+        for name, model in catalog.models.items()
+    }
     for model, weights in product(catalog.models.values(), catalog.weight_formats.values()):
         quality = catalog.quality.get(model.name, UNKNOWN) * catalog.kept.get((model.name, weights.name), UNKNOWN)
-        uneven = np.array([not divides(model, int(w)) for w in width])
+        uneven = uneven_of[model.name]
         foreign = ~np.broadcast_to(runs_on(found.deployment.accelerator, weights), width.shape)
         for cache in catalog.cache_formats.values():
             scenario = Scenario(

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -103,9 +104,13 @@ class WorkloadFacts:
 
 def _model(entry: Entry) -> ModelFacts:
     source, checked = entry.origin()
-    config = dict(entry.get("config", dict))
+    config = deepcopy(entry.get("config", dict))
     for field in entry.texts("null", []):
-        config[field] = None
+        *sections, name = field.split(".")
+        section = config
+        for each in sections:
+            section = section[each]
+        section[name] = None
     note = entry.text("note", "")
     try:
         architecture = model_from_config(config, name=entry.name)

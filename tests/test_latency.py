@@ -53,8 +53,10 @@ def prefill(model=LLAMA, fmt=BF16, engine=ENGINE, card=H100, width=1, batch=1, p
 
 def matrices(model):
     """Values of the weight matrices that a token is multiplied with: in the blocks, and of the head."""
-    blocks = sum(row.values * row.used for row in tensors(model) if row.layers and len(row.shape) == 2)
-    return blocks, model.hidden * model.vocabulary
+    tables = ("embedding", "position_embedding", "per_layer_embedding", "lm_head")
+    met = [row for row in tensors(model) if row.is_matrix and row.used]
+    blocks = sum(row.values * row.used * row.passes for row in met if row.part not in tables)
+    return blocks, sum(row.values for row in met if row.part == ("embedding" if model.tied_embeddings else "lm_head"))
 
 
 @given(batch=BATCHES, context=CONTEXTS, fmt=ANY_FORMAT)
@@ -74,7 +76,9 @@ def test_prefill_is_never_faster_than_its_flops_at_the_peak(batch, prompt, model
     flops = 2 * batch * (prompt * blocks + head)
     for block in model.blocks:
         pairs = batch * attended_pairs(block.attention, prompt)
-        flops += block.count * pairs * block.attention.flops_per_pair(decode=False)
+        scored = batch * prompt * (prompt + 1) / 2 * block.attention.index_flops_per_pair
+        recurrent = batch * prompt * block.attention.flops_per_token
+        flops += block.count * (pairs * block.attention.flops_per_pair(decode=False) + scored + recurrent)
     rows = prefill(model=model, batch=batch, prompt=prompt)
     assert sum(row.flops for row in rows) == pytest.approx(flops, rel=1e-12)
     assert seconds(rows) >= flops / H100.peak("bf16")

@@ -16,7 +16,7 @@ def listed(names) -> str:
 
 
 def test_the_readme_lists_what_the_presets_hold():
-    assert f"Models: {listed(models())}" in TEXT
+    assert f"Models: {len(models())} of them" in TEXT
     assert f"Weight formats: {listed(formats())}" in TEXT
     assert f"Cache formats: {listed(cache_formats())}" in TEXT
     assert f"Devices: {len(accelerators())} of them" in TEXT
