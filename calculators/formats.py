@@ -53,6 +53,7 @@ class Format:
     arithmetic: str = "bf16"
     family: str = ""
     everyday: bool = True
+    from_file: bool = False  # tensors take the bytes that the file they were read from gives them
     source: str = ""
     checked: date | None = None  # the day the source was read
     note: str = ""
@@ -199,6 +200,8 @@ def _pieces(model: Architecture, tensor: Tensor, fmt: Format) -> Iterator[tuple[
 
 def stored_bytes(model: Architecture, tensor: Tensor, fmt: Format) -> float:
     """Bytes of all copies of one of the model's tensors in a weight format; what is no matrix is left as it was."""
+    if fmt.from_file and tensor.file_bytes is not None:
+        return tensor.file_bytes
     if not tensor.is_matrix:
         return tensor.values * tensor.copies * fmt.left_bytes
     total = 0.0

@@ -3,14 +3,16 @@
 import streamlit as st
 
 from calculators.architecture import TIERS, active_parameters, parameters, tier
-from pages.ui import charts, explain, shell, tables
+from pages.ui import charts, controls, explain, shell, tables
 from presets.catalog import models
 
 shell.guard()
 
 scenario, figures = shell.head("Size a language model before you buy hardware")
 
-compared = dict(list(models().items())[:3]) | {scenario.model.name: scenario.model}
+own = controls.imported()
+compared = dict(list(models().items())[:3]) | ({own.name: own.architecture} if own else {})
+compared |= {scenario.model.name: scenario.model}
 rows = {name: {"Stored": parameters(m), "Used by a token": active_parameters(m)} for name, m in compared.items()}
 largest = max(compared.values(), key=parameters)
 charts.show(
@@ -30,7 +32,7 @@ st.dataframe(tables.side_by_side(scenario, compared), hide_index=True)
 
 st.subheader("Where models stand", anchor=False)
 points = {
-    name: {m.name: (parameters(m), active_parameters(m)) for m in models().values() if tier(m) == name}
+    name: {m.name: (parameters(m), active_parameters(m)) for m in controls.choices().values() if tier(m) == name}
     for name in TIERS
 }
 charts.show(

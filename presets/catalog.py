@@ -159,8 +159,14 @@ WHAT_IFS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 @cache
 def what_if_sizes(name: str) -> Mapping[str, int]:
     """The sizes of a model preset that can be changed, with their own values."""
-    config = dict(model_facts()[name].config)
-    attention = model_facts()[name].architecture.blocks[0].attention
+    return sizes_of(model_facts()[name].architecture, model_facts()[name].config)
+
+
+def sizes_of(model: Architecture, config: Mapping[str, Any]) -> Mapping[str, int]:
+    """The sizes of a model that can be changed through its config.json, with their own values; none without one."""
+    if not config:
+        return MappingProxyType({})
+    config, attention = dict(config), model.blocks[0].attention
     if isinstance(attention, GroupedQueryAttention):
         config.setdefault("num_key_value_heads", attention.kv_heads)
     else:
@@ -179,19 +185,22 @@ def what_if(name: str, **sizes: int) -> Architecture:
 
     Raises ValueError, naming the field, where the sizes contradict each other.
     """
-    facts = model_facts()[name]
-    config = dict(facts.config)
-    attention = facts.architecture.blocks[0].attention
+    return resized(model_facts()[name].architecture, model_facts()[name].config, **sizes)
+
+
+def resized(model: Architecture, config: Mapping[str, Any], **sizes: int) -> Architecture:
+    """A model with sizes of WHAT_IFS changed in its config.json; raises what `what_if` raises."""
+    config, attention = dict(config), model.blocks[0].attention
     if isinstance(attention, GroupedQueryAttention):
         config |= {"head_dim": attention.head_dim, "num_key_value_heads": attention.kv_heads}
     shared = sizes.pop(SHARING, 1)
     for size, value in sizes.items():
         present = [field for field in WHAT_IFS[size] if config.get(field)]
         if not present:
-            raise ValueError(f"{name} has no {size} to change")
+            raise ValueError(f"{model.name} has no {size} to change")
         config[present[0]] = value
-    changed = model_from_config(config, name=f"{name}, changed")
-    return sharing(replace(changed, source=facts.source, note=facts.note), shared)
+    changed = model_from_config(config, name=f"{model.name}, changed")
+    return sharing(replace(changed, source=model.source, note=model.note), shared)
 
 
 @cache

@@ -1,5 +1,6 @@
 """What does the visitor choose? The shared inputs of the sidebar, and the records that follow from them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from math import isfinite
@@ -29,11 +30,13 @@ from presets.catalog import (
     models,
     published_in,
     quality_kept,
+    resized,
+    sizes_of,
     targets,
-    what_if,
-    what_if_sizes,
     workload_facts,
 )
+from presets.importing import AS_STORED, Imported, from_link
+from presets.importing.carried import MOST_CHARACTERS
 
 LOAD = {"batch": "batch", "prompt": "prompt_tokens", "output": "output_tokens"}
 
@@ -46,7 +49,7 @@ def start() -> None:
     inputs, problems = from_query(query)
     for name in NAMES:
         st.session_state[name] = getattr(inputs, name)
-    own = what_if_sizes(inputs.model)
+    own = own_sizes(inputs.model)
     for name in WHAT_IFS:
         st.session_state[name] = inputs.sizes.get(name, own.get(name, SIZES[name][0]))
     st.session_state.problems = problems
@@ -55,15 +58,83 @@ def start() -> None:
 def inputs() -> Inputs:
     """All inputs as the session holds them."""
     values = {name: st.session_state.get(name, FIELDS[name].default) for name in NAMES}
-    own = what_if_sizes(values["model"])
+    if imported() is None:
+        values["own"] = ""
+    for name in ("model", "weights"):
+        if values[name] not in options(name):
+            values[name] = FIELDS[name].default
+    own = own_sizes(values["model"])
     for name in WHAT_IFS:
         values[name] = values[name] if name in own and values[name] != own[name] else None
     return Inputs(**values)
 
 
+def imported(own: str | None = None) -> Imported | None:
+    """The visitor's own model, where there is one: that of a link's text, or the session's."""
+    text = st.session_state.get("own", "") if own is None else own
+    try:
+        return from_link(text) if text else None
+    except ValueError:  # a browser's Back may bring any text
+        return None
+
+
+def options(name: str) -> tuple[Any, ...]:
+    """The values that an input may take now: an imported model can be chosen beside the presets."""
+    own, choices = imported(), FIELDS[name].options
+    if name == "model" and own is not None:
+        return (*choices, own.name)
+    if name == "weights" and not (own and own.has_file_bytes):
+        return tuple(choice for choice in choices if choice != AS_STORED.name)
+    return choices
+
+
+def described(name: str, own: str | None = None) -> tuple[Architecture, Mapping[str, Any]]:
+    """A model by its name among the presets or as imported, and the config.json fields it can be changed by."""
+    brought = imported(own)
+    if brought is not None and name == brought.name:
+        return brought.architecture, brought.config
+    facts = model_facts().get(name) or model_facts()[FIELDS["model"].default]
+    return facts.architecture, facts.config
+
+
+def own_sizes(name: str) -> dict[str, int]:
+    """The sizes of a model that sliders can change, with their own values."""
+    found = {}
+    for size, own in sizes_of(*described(name)).items():
+        low, high, step = SIZES[size]
+        if low <= own <= high and own % step == low % step:
+            found[size] = own
+    return found
+
+
+def choices() -> dict[str, Architecture]:
+    """Every model that can be chosen: the presets, and the visitor's own."""
+    own = imported()
+    return dict(models()) | ({own.name: own.architecture} if own else {})
+
+
+def use(model: Imported) -> None:
+    """Make an imported model the one of every page."""
+    st.session_state.own, st.session_state.model = model.carried, model.name
+    if model.has_file_bytes:
+        st.session_state.weights = AS_STORED.name
+    elif st.session_state.get("weights") == AS_STORED.name:
+        st.session_state.weights = FIELDS["weights"].default
+    reset_sizes()
+
+
+def forget() -> None:
+    """Drop the imported model, and what was chosen of it."""
+    for name in ("model", "weights"):
+        if st.session_state.get(name) not in FIELDS[name].options or st.session_state[name] == AS_STORED.name:
+            st.session_state[name] = FIELDS[name].default
+    st.session_state.own = ""
+    reset_sizes()
+
+
 def reset_sizes() -> None:
     """Give the what-if sizes the chosen model's own values."""
-    for name, value in what_if_sizes(st.session_state.model).items():
+    for name, value in own_sizes(st.session_state.model).items():
         st.session_state[name] = value
 
 
@@ -74,11 +145,10 @@ def fill_load() -> None:
         st.session_state[name] = getattr(chosen, field)
 
 
-def choice(name: str, label: str, **options: Any) -> Any:
+def choice(name: str, label: str, **settings: Any) -> Any:
     """A select box over an input's values."""
-    field = FIELDS[name]
-    default = field.options.index(field.default)
-    return st.selectbox(label, field.options, default, key=name, bind="query-params", **options)
+    values = options(name)
+    return st.selectbox(label, values, values.index(FIELDS[name].default), key=name, bind="query-params", **settings)
 
 
 def segments(name: str, label: str, **options: Any) -> Any:
@@ -110,7 +180,7 @@ def size_sliders() -> None:
         "ffn": "FFN width", "experts": "Experts", "top_k": "Experts a token uses",
         "sharing": "Layers that share one set of weights",
     }  # fmt: skip
-    sizes = what_if_sizes(st.session_state.model)
+    sizes = own_sizes(st.session_state.model)
     if "experts" in sizes:
         labels["ffn"] = "Width of an expert"
     for name, own in sizes.items():
@@ -140,12 +210,13 @@ def way_back() -> None:
 
 def model(chosen: Inputs) -> tuple[Architecture, str]:
     """The model, with the visitor's sizes where they make one; and what is wrong with them."""
+    model, config = described(chosen.model, chosen.own)
     if not chosen.sizes:
-        return models()[chosen.model], ""
+        return model, ""
     try:
-        return what_if(chosen.model, **chosen.sizes), ""
+        return resized(model, config, **chosen.sizes), ""
     except ValueError as error:
-        return models()[chosen.model], str(error).removeprefix("config.json: ")
+        return model, str(error).removeprefix("config.json: ")
 
 
 def engine(chosen: Inputs) -> Engine:
@@ -171,7 +242,7 @@ def scenario(chosen: Inputs) -> Scenario:
     """The scenario that the inputs describe."""
     return Scenario(
         model=model(chosen)[0],
-        weight_format=formats()[chosen.weights],
+        weight_format=AS_STORED if chosen.weights == AS_STORED.name else formats()[chosen.weights],
         cache_format=cache_formats()[chosen.cache],
         deployment=Deployment(
             accelerator=accelerators()[chosen.device],
@@ -191,7 +262,8 @@ def sidebar(*, sizes: bool) -> None:
     """
     with st.sidebar:
         st.subheader("Model")
-        choice("model", "Model", on_change=reset_sizes, help="Sizes from its published config.json.")
+        choice("model", "Model", on_change=reset_sizes, help="Sizes from its published config.json, or imported.")
+        own_model()
         choice(
             "weights", "Weights", help="How each weight is stored. Fewer bits: smaller and faster, some quality lost."
         )
@@ -220,6 +292,17 @@ def sidebar(*, sizes: bool) -> None:
         share()
 
 
+def own_model() -> None:
+    """The imported model as the address and links carry it, where there is one."""
+    if st.session_state.get("own"):
+        with st.expander("Imported model"):
+            st.text_input(
+                "As links carry it", max_chars=MOST_CHARACTERS, key="own", bind="query-params",
+                help="The whole model as text. It stands in the address and in the Share link.",
+            )  # fmt: skip
+            st.button("Forget it", on_click=forget, width="stretch")
+
+
 def share() -> None:
     """The complete link: every input, also those at their default."""
     shared = st.popover("Share", width="stretch", icon=":material/link:", key="share", on_change="rerun")
@@ -241,6 +324,8 @@ def problems() -> None:
             f"{heads.heads} query heads over {heads.cache_shards} keys cannot be cut evenly over {chosen.tp} devices: "
             "engines refuse this. The figures assume an even cut; choose another number of devices."
         )
+    if chosen.weights == AS_STORED.name and not sized.stored:
+        st.warning(f"{sized.name} was read from no file, so its weights are counted in 16 bits.")
     if wrong:
         st.warning(f"These sizes make no model, so the published ones are shown: {wrong}.")
 
@@ -287,9 +372,17 @@ def budget(chosen: Inputs) -> Budget:
     return Budget(devices=dict.fromkeys(priced, 64), usd_per_hour=chosen.spend)
 
 
-@cache
 def catalog(family: str, profile: str) -> Catalog:
-    """What a recommendation chooses from: published models, a family of weight formats, its 16- and 8-bit caches."""
+    """What a recommendation chooses from: published models and the visitor's own, in a family of weight formats."""
+    own, published = imported(), _catalog(family, profile)
+    if own is None:
+        return published
+    return replace(published, models={**published.models, own.name: own.architecture})
+
+
+@cache
+def _catalog(family: str, profile: str) -> Catalog:
+    """Published models, a family of weight formats, its 16- and 8-bit caches."""
     server = {name: fmt for name, fmt in everyday_formats().items() if fmt.left_bytes == 2}
     rest = {name: fmt for name, fmt in everyday_formats().items() if name not in server and fmt.bits < 16}
     return Catalog(

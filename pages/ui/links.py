@@ -4,7 +4,7 @@ Every input is a `Field`: its name in a link, its default and the values it may 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import inf
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from presets.catalog import (
     targets,
     workload_facts,
 )
+from presets.importing import AS_STORED, from_link
 
 VERSION = "1"
 PRESET = "preset"  # a what-if field left as the model has it
@@ -105,6 +106,20 @@ class Size(Field):
         raise ValueError(f"expected {PRESET}, or a whole number from {low:,} to {high:,} in steps of {step}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own(Field):
+    """An imported model as compact text, or empty."""
+
+    def read(self, text: str) -> str:
+        if not text:
+            return text
+        try:
+            from_link(text)
+        except ValueError as error:
+            raise ValueError(_plain_text(str(error))[:120].strip()) from error
+        return text
+
+
 def _choice(options: Iterable[Any], default: Any) -> Field:
     return Field(default=default, options=tuple(options))
 
@@ -134,7 +149,8 @@ CHAT = workload_facts()["Chat"]
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {
         "model": _choice(model_facts(), "Llama 3.1 8B"),
-        "weights": _choice(formats(), "BF16"),
+        "own": Own(default="", options=("",)),
+        "weights": _choice((*formats(), AS_STORED.name), "BF16"),
         "cache": _choice(cache_formats(), "BF16"),
         "device": _choice(accelerators(), "NVIDIA H100 SXM5 80GB"),
         "tp": _number(DEVICES, 1),
@@ -171,6 +187,7 @@ class Inputs:
     """All that a visitor has chosen: the scenario, a what-if of its model, and the settings of the pages."""
 
     model: str = FIELDS["model"].default
+    own: str = ""
     weights: str = FIELDS["weights"].default
     cache: str = FIELDS["cache"].default
     device: str = FIELDS["device"].default
@@ -221,9 +238,13 @@ def to_query(inputs: Inputs) -> str:
     return urlencode([("v", VERSION), *((name, FIELDS[name].label(getattr(inputs, name))) for name in NAMES)])
 
 
+def _plain_text(text: str) -> str:
+    return "".join(c if c.isalnum() or c in " .,:+-_()/" else "·" for c in text)
+
+
 def _quoted(text: str) -> str:
     """A value from outside, made safe to repeat: printable, without markup, short."""
-    plain = "".join(c if c.isalnum() or c in " .,:+-_()/" else "·" for c in text[:SHOWN])
+    plain = _plain_text(text[:SHOWN])
     return f"“{plain}…”" if len(text) > SHOWN else f"“{plain}”"
 
 
@@ -246,16 +267,19 @@ def from_query(query: str) -> tuple[Inputs, tuple[str, ...]]:
         problems.append(
             f"The link is of version {_quoted(version[0])}, this page reads version {VERSION}: what it knows was used."
         )
-    for name, texts in given.items():
+    for name, texts in sorted(given.items(), key=lambda item: item[0] != "own"):  # it adds a model to choose
         if name not in FIELDS:
             problems.append(f"{_quoted(name)} is no input of this page and was left out.")
             continue
         default = FIELDS[name].label(FIELDS[name].default)
         if len(texts) > 1:
-            problems.append(f"{name} stands {len(texts)} times in the link; {default} was used.")
+            problems.append(f"{name} stands {len(texts)} times in the link; {default or 'none'} was used.")
             continue
+        field = FIELDS[name]
+        if name == "model" and values.get("own"):
+            field = replace(field, options=(*field.options, from_link(values["own"]).name))
         try:
-            values[name] = FIELDS[name].read(texts[0])
+            values[name] = field.read(texts[0])
         except ValueError as error:
-            problems.append(f"{name} cannot be {_quoted(texts[0])}: {error}; {default} was used.")
+            problems.append(f"{name} cannot be {_quoted(texts[0])}: {error}; {default or 'none'} was used.")
     return Inputs(**values), tuple(problems)

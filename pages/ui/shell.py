@@ -21,6 +21,7 @@ PAGES = {
     "pages/scaling.py": "Scaling laws",
     "pages/formats.py": "Formats",
     "pages/recommend.py": "Recommend",
+    "pages/bring.py": "Import",
     "pages/catalog.py": "Catalog",
     "pages/evidence.py": "Evidence",
 }

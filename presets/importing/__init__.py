@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 
 from calculators.architecture import Architecture, parameters, parameters_by_part
+from calculators.formats import Format
 from presets.configs import fields_that_matter, model_from_config
 from presets.importing.carried import fields_of, written
 from presets.importing.header import LARGEST_SIDE, MOST_TENSORS, MOST_VALUES, Header, Stored, numbers, ranges
@@ -17,6 +18,11 @@ from presets.importing.ledger import FACTS, architecture, unmatched
 from presets.importing.text import quoted, safe_name
 
 MARK = " (imported)"
+# The weight format of a model read from a file: each tensor as it is stored there. Without a file, 16 bits.
+AS_STORED = Format(
+    name="the file's types", bits=16, from_file=True, source="the header of the imported file",
+    note="Each tensor takes the bytes that the imported file gives it.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +95,7 @@ def from_header(header: Header, *, config: Mapping[str, Any] | None = None, name
         notes.append("No rule names these: matrices are counted as MLP, vectors as norms.")
     return Imported(
         architecture=model,
-        config={},
+        config=reduced or {},
         carried=written(fields),
         used=tuple(sorted(facts)) if config is None else tuple(_flat(reduced or {})),
         ignored=(*header.ignored, *guessed),
@@ -134,7 +140,7 @@ def _read_rows(entries: Any) -> tuple[Stored, ...]:
         name, shape, *sizes = entry
         if not isinstance(shape, list) or len(shape) > 8:
             raise ValueError(f"imported model: {quoted(name)} has no shape")
-        sides = tuple(_whole(side, 0, LARGEST_SIDE) for side in shape)
+        sides = tuple(_whole(side, 1, LARGEST_SIDE) for side in shape)
         if prod(sides) > MOST_VALUES:
             raise ValueError(f"imported model: {quoted(name)} has more than {MOST_VALUES:,} values")
         for size in sizes:

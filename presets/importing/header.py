@@ -1,7 +1,7 @@
 """What does the header of a model file list? Its tensors, equal ones grouped: the ledger itself, before it is read."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -92,24 +92,22 @@ def numbers(text: str, *, below: int = MOST_LAYERS) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _pattern(name: str) -> tuple[str, int | None, int | None]:
-    """A tensor's name with * for the layer's and the expert's number; and those numbers."""
+def _pattern(name: str) -> tuple[str, int | None]:
+    """A tensor's name with * for the layer's and the expert's number; and the layer's."""
     layer: int | None = None
-    expert: int | None = None
 
     def star(match: re.Match[str]) -> str:
-        nonlocal layer, expert
+        nonlocal layer
         if len(match[0]) > 5:
             return match[0]
         if EXPERT.search(name[: match.start()]):
-            expert = int(match[0])
             return "*"
         if layer is None:
             layer = int(match[0])
             return "*"
         return match[0]
 
-    return NUMBER.sub(star, name), layer, expert
+    return NUMBER.sub(star, name), layer
 
 
 def group(tensors: Iterable[tuple[str, tuple[int, ...], str, int]], *, what: str) -> tuple[Stored, ...]:
@@ -127,22 +125,24 @@ def group(tensors: Iterable[tuple[str, tuple[int, ...], str, int]], *, what: str
             raise ValueError(f"{what}: more than {MOST_TENSORS:,} tensors; published models list fewer than 100,000")
         if len(shape) > 8 or any(not 0 <= side < LARGEST_SIDE for side in shape) or prod(shape) > MOST_VALUES:
             raise ValueError(f"{what}: the tensor {quoted(name)} has the shape {str(shape)[:60]}; that cannot be")
-        pattern, layer, _ = _pattern(name)
+        if 0 in shape:
+            continue  # holds nothing
+        pattern, layer = _pattern(name)
         layers = found.setdefault((pattern, shape, kind, size), {})
         layers[layer] = layers.get(layer, 0) + 1
     if not seen:
         raise ValueError(f"{what}: lists no tensors")
-    rows = []
-    for (pattern, shape, kind, size), layers in found.items():
-        if None in layers:
-            rows.append(Stored(name=pattern, shape=shape, type=kind, bytes=size))
-            continue
-        by_count: dict[int, list[int]] = {}
-        for layer, count in layers.items():
-            assert layer is not None
+    return tuple(row for key, layers in found.items() for row in _joined(key, layers))
+
+
+def _joined(key: tuple[str, tuple[int, ...], str, int], layers: Mapping[int | None, int]) -> Iterator[Stored]:
+    """Equal tensors as rows: one outside the layers, else one for each number of them that a layer has."""
+    name, shape, kind, size = key
+    by_count: dict[int, list[int]] = {}
+    for layer, count in layers.items():
+        if layer is None:
+            yield Stored(name=name, shape=shape, type=kind, bytes=size)
+        else:
             by_count.setdefault(count, []).append(layer)
-        for count, at in by_count.items():
-            rows.append(
-                Stored(name=pattern, shape=shape, type=kind, bytes=size, layers=tuple(sorted(at)), experts=count)
-            )
-    return tuple(rows)
+    for count, at in by_count.items():
+        yield Stored(name=name, shape=shape, type=kind, bytes=size, layers=tuple(sorted(at)), experts=count)

@@ -85,7 +85,7 @@ class _Row:
 
     @property
     def outputs(self) -> int:
-        return self.each[0]
+        return self.each[0] if self.each else 1
 
 
 def _bare(name: str) -> str:
@@ -182,8 +182,10 @@ def _width_from_tensors(kinds: Mapping[str, _Row]) -> int | None:
     queries = kinds["q_proj"].outputs
     if "sinks" in kinds and queries % kinds["sinks"].outputs == 0:
         return queries // kinds["sinks"].outputs
-    if "q_norm" in kinds and kinds["q_norm"].each[-1] != queries and queries % kinds["q_norm"].each[-1] == 0:
-        return kinds["q_norm"].each[-1]
+    if "q_norm" in kinds:
+        width = (kinds["q_norm"].each or (queries,))[-1]
+        if width != queries and queries % width == 0:
+            return width
     return None
 
 
@@ -232,7 +234,7 @@ def _latent(kinds: Mapping[str, _Row], facts: _Facts) -> LatentAttention:
 
 def _heads(kinds: Mapping[str, _Row], facts: _Facts, layer: int, suffix: str) -> tuple[int, int]:
     """(query heads, width of a head) of a layer: from the facts, or the width from the tensors, or as chosen."""
-    width, heads = facts.number(f"head_dim{suffix}"), facts.number("heads", layer)
+    width, heads = facts.number(f"head_dim{suffix}") or None, facts.number("heads", layer)
     queries = kinds["q_proj"].outputs if "q_proj" in kinds else 0
     if heads is None:
         if not queries:
