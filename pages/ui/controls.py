@@ -1,6 +1,7 @@
 """What does the visitor choose? The shared inputs of the sidebar, and the records that follow from them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from math import isfinite
@@ -15,7 +16,7 @@ from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment, Engine, MemoryRule
 from calculators.recommend import Budget, Catalog, Need, divides
 from calculators.serving_memory import with_step
-from pages.ui.links import AUTO, FAMILIES, FIELDS, NAMES, SIZES, SOURCES, Inputs, from_query, to_query
+from pages.ui.links import AUTO, FAMILIES, FIELDS, NAMES, PRESET, SIZES, SOURCES, Inputs, from_query, to_query
 from presets.catalog import (
     WHAT_IFS,
     accelerator_facts,
@@ -42,8 +43,13 @@ LOAD = {"batch": "batch", "prompt": "prompt_tokens", "output": "output_tokens"}
 
 
 def start() -> None:
-    """On a session's first run: take the link's inputs into the session, and keep what could not be used."""
+    """On a session's first run: take the link's inputs into the session, and keep what could not be used.
+
+    Later, where the browser's Back has brought another model, which calls nothing: give it its sizes.
+    """
     if "problems" in st.session_state:
+        if st.session_state.get("sized") != st.session_state.get("model"):
+            follow_address()
         return
     query = urlencode([(name, text) for name in st.query_params for text in st.query_params.get_all(name)])
     inputs, problems = from_query(query)
@@ -52,7 +58,17 @@ def start() -> None:
     own = own_sizes(inputs.model)
     for name in WHAT_IFS:
         st.session_state[name] = inputs.sizes.get(name, own.get(name, SIZES[name][0]))
-    st.session_state.problems = problems
+    st.session_state.problems, st.session_state.sized = problems, inputs.model
+
+
+def follow_address() -> None:
+    """Give the sizes what the address says of them, or the model's own."""
+    reset_sizes()
+    for name in WHAT_IFS:
+        with suppress(ValueError):
+            size = FIELDS[name].read(st.query_params.get(name, PRESET))
+            if size is not None:
+                st.session_state[name] = size
 
 
 def inputs() -> Inputs:
@@ -134,6 +150,7 @@ def forget() -> None:
 
 def reset_sizes() -> None:
     """Give the what-if sizes the chosen model's own values."""
+    st.session_state.sized = st.session_state.model
     for name, value in own_sizes(st.session_state.model).items():
         st.session_state[name] = value
 
