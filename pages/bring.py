@@ -4,17 +4,14 @@ import streamlit as st
 
 from calculators.architecture import active_parameters, mtp_parameters, parameters, parameters_by_part
 from calculators.memory import kv_cache_bytes, weight_bytes
-from pages.ui import charts, controls, explain, shell, uploads
+from pages.ui import charts, controls, explain, shell, tables, uploads
 from presets.catalog import cache_formats, formats
 from presets.importing import AS_STORED
 
 shell.guard()
 st.title("Import", anchor=False)
 controls.problems()
-st.markdown(
-    "**Bring a model of your own**: its parameters are counted to the last one, its cache follows from its layers, and "
-    "every page can use it. Only sizes are read; nothing of a file is run, and a link carries the model whole."
-)
+answer = st.container()
 KINDS = {
     "config.json": uploads.from_config_tab, "GGUF file": uploads.from_gguf_tab,
     "safetensors": uploads.from_safetensors_tab, "Hugging Face": uploads.from_hub_tab,
@@ -30,20 +27,25 @@ if reading.problem:
     st.error("This cannot be read, or is not understood:")
     st.code(reading.problem, language=None, wrap_lines=True)
 brought = reading.model or (None if reading.problem else controls.imported())
-if brought is None and not reading.problem:
-    st.info("Nothing is read yet. What a model is made of will stand here, with what was understood of its file.")
-if brought is not None:
+if brought is None:
+    answer.markdown(
+        "**Bring a model of your own**: its parameters are counted to the last one, its cache follows from its layers, "
+        "and every page can use it. Only sizes are read; nothing of a file is run, and a link carries the model whole."
+    )
+    if not reading.problem:
+        st.info("Nothing is read yet. What a model is made of will stand here, with what was understood of its file.")
+else:
     model, parts = brought.architecture, parameters_by_part(brought.architecture)
+    fmt = AS_STORED if brought.has_file_bytes else formats()["BF16"]
+    cache = kv_cache_bytes(model, cache_formats()["BF16"], batch=1, context_tokens=1)
+    answer.markdown(explain.brought(model, fmt, cache))
     st.subheader(model.name, anchor=False)
     cells = {
         "Parameters": (explain.show_count(parameters(model)), f"{parameters(model):,}"),
         "Used by a token": (explain.show_count(active_parameters(model)), f"{active_parameters(model):,}"),
-        "Cache a token": (
-            explain.show_bytes(kv_cache_bytes(model, cache_formats()["BF16"], batch=1, context_tokens=1)),
-            "in 16 bits",
-        ),
+        "Cache a token": (explain.show_bytes(cache), "in 16 bits"),
         "Weights": (
-            explain.show_bytes(weight_bytes(model, AS_STORED if brought.has_file_bytes else formats()["BF16"])),
+            explain.show_bytes(weight_bytes(model, fmt)),
             "as the file stores them" if brought.has_file_bytes else "in BF16",
         ),
         "Longest context": (f"{model.max_context:,}", "tokens"),
@@ -66,6 +68,7 @@ if brought is not None:
         st.markdown(
             f"**{model.layers} layers** of width {model.hidden:,}, {model.vocabulary:,} tokens in its vocabulary."
         )
+        st.dataframe(tables.parts(model), hide_index=True)
         if brought.notes:
             st.markdown("What was compared, and what was noticed:")
             st.code("\n".join(brought.notes), language=None, wrap_lines=True)

@@ -158,6 +158,19 @@ def verdict(scenario: Scenario, figures: Estimate, rescue: str | None) -> str:
     )
 
 
+def brought(model: Architecture, fmt: Format, cache_bytes: float) -> str:
+    """What an imported model is, in one sentence: parameters, weights, cache."""
+    active = active_parameters(model)
+    used = "" if active == parameters(model) else f", of which a token uses **{show_count(active)}**"
+    cache = (
+        f"each token of a text takes **{show_bytes(cache_bytes)}** of cache" if cache_bytes else "a text takes no cache"
+    )
+    return (
+        f"**{model.name}** has **{show_count(parameters(model))} parameters**{used}. In {fmt.name} its weights take "
+        f"**{show_bytes(weight_bytes(model, fmt))}**, and {cache} in 16 bits."
+    )
+
+
 def ledger_sum(model: Architecture) -> str:
     """The parameters in words of the ledger."""
     return f"{parameters(model):,}"

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from calculators import UNKNOWN
-from calculators.architecture import Architecture, active_parameters, parameters, tensors, tier
+from calculators.architecture import Architecture, active_parameters, parameters, parameters_by_part, tensors, tier
 from calculators.estimate import Scenario, estimate, memory_bytes
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Accelerator, Engine
@@ -75,6 +75,13 @@ def ledger(scenario: Scenario) -> pd.DataFrame:
         }
     )
     return pd.DataFrame(rows)
+
+
+def parts(model: Architecture) -> pd.DataFrame:
+    """Parameters of each part of a model and the sum."""
+    counts = {explain.NAMES[part]: count for part, count in parameters_by_part(model).items()}
+    counts["Sum"] = parameters(model)
+    return pd.DataFrame({"Part": list(counts), "Parameters": [f"{count:,}" for count in counts.values()]})
 
 
 def by_format(scenario: Scenario, formats: Mapping[str, Format]) -> dict[str, dict[str, float]]:

@@ -44,9 +44,12 @@ def fill_example() -> None:
 def from_config_tab() -> Reading:
     """A config.json, pasted or uploaded."""
     st.markdown("The `config.json` that stands beside a model's weights. Its sizes can then be changed on every page.")
-    name = st.text_input("Name", key="config_name", max_chars=40, placeholder="My model")
-    text = st.text_area("Paste it", key="pasted", height=160, max_chars=CONFIG_MB << 20, placeholder='{"model_type": …')
-    file = st.file_uploader("Or upload it", type="json", key="config_file", max_upload_size=CONFIG_MB)
+    left, right = st.columns(2, gap="large")
+    text = left.text_area(
+        "Paste it", key="pasted", height=200, max_chars=CONFIG_MB << 20, placeholder='{"model_type": …'
+    )
+    name = right.text_input("Name", key="config_name", max_chars=40, placeholder="My model")
+    file = right.file_uploader("Or upload it", type="json", key="config_file", max_upload_size=CONFIG_MB)
     st.button("Try it with an example", on_click=fill_example)
     data: bytes | str = file.getvalue() if file else text
     if not data:
