@@ -421,6 +421,10 @@ def _stack(inside: Sequence[_Row], facts: _Facts, hidden: int) -> tuple[Block, .
         for layer in row.stored.layers:
             if layer < layers:
                 by_layer[layer][row.name] = row
+    if not all(by_layer):
+        raise facts.error(
+            "layers", f"{layers} are counted, and layer {by_layer.index({})} has no tensor; are all files here?"
+        )
     return blocks(
         [(_attention(kinds, facts, i, layers), _mlp(kinds, facts, hidden)) for i, kinds in enumerate(by_layer)]
     )
@@ -444,6 +448,9 @@ def architecture(header: Header, *, name: str, source: str, config: Architecture
     hidden = config.hidden if config else facts.number("hidden") or width
     stack = config.blocks if config else _stack(inside, facts, hidden)
     layers = sum(block.count for block in stack)
+    last = max((row.stored.layers[-1] for row in inside), default=0)
+    if config and last >= layers + sum(block.count for block in config.mtp):
+        raise facts.error("layers", f"reach {last}, but the config.json has {layers}")
     tied = config.tied_embeddings if config else not any(row.part == "lm_head" for row in outside)
     of = {layer: index for index, at in enumerate(block_layers(stack)) for layer in at}
     stored = [
