@@ -114,9 +114,9 @@ def gguf_of(model: Architecture, *, arch: str = "llama") -> bytes:
     return gguf_file(gguf_tensors(model), gguf_facts(model), arch=arch)
 
 
-def safetensors_file(tensors: dict[str, tuple[str, list[int]]]) -> bytes:
+def safetensors_file(tensors: dict[str, tuple[str, list[int]]], *, note: str = "pt") -> bytes:
     """The header of a .safetensors file with these tensors: name to (dtype, shape)."""
-    at, fields = 0, {"__metadata__": {"format": "pt"}}
+    at, fields = 0, {"__metadata__": {"format": note}}
     for name, (kind, shape) in tensors.items():
         size = int(np.prod(shape, dtype=object)) * DTYPE_BITS[kind] // 8
         fields[name] = {"dtype": kind, "shape": shape, "data_offsets": [at, at + size]}

@@ -10,7 +10,7 @@ from tests.browser import chromium, drawing, metrics, served, settle
 
 pytestmark = pytest.mark.browser
 TABLE = "[data-testid=stDataFrame] canvas"
-DRAWN = {"/catalog": [TABLE]}  # what a page without charts draws
+DRAWN = {"/catalog": [TABLE], "/bring": ["[data-testid=stFileUploader]"]}  # what a page without charts draws
 PATHS = ["/", *(f"/{file.removeprefix('pages/').removesuffix('.py')}" for file in list(PAGES)[1:])]
 
 

@@ -1,6 +1,7 @@
 """Knowledge points one way: app -> pages -> pages/ui -> presets -> calculators -> numpy."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def layer(module):
 
 FILES = {
     str(path.relative_to(ROOT)): path
-    for pattern in ("calculators/*.py", "presets/*.py", "pages/**/*.py", "app.py")
+    for pattern in ("calculators/*.py", "presets/**/*.py", "pages/**/*.py", "app.py")
     for path in sorted(ROOT.glob(pattern))
 }
 
@@ -50,11 +51,30 @@ def test_calculators_read_no_file(name):
     assert "open" not in calls
 
 
+# Packages that one module alone may use, beside the standard library and NumPy.
+OWN = {
+    "presets/fit.py": {"scipy"},
+    "presets/importing/gguf_header.py": {"gguf"},
+    "presets/importing/hub.py": {"huggingface_hub"},
+}
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("presets/")])
-def test_presets_import_the_standard_library_and_numpy_and_only_the_fit_scipy(name):
+def test_presets_import_the_standard_library_and_numpy_and_single_modules_what_they_read(name):
     roots = {module.partition(".")[0] for module in imported(FILES[name])}
-    allowed = {"numpy", "calculators", "presets"} | ({"scipy"} if name == "presets/fit.py" else set())
-    assert roots <= sys.stdlib_module_names | allowed
+    assert roots <= sys.stdlib_module_names | {"numpy", "calculators", "presets"} | OWN.get(name, set())
+
+
+def test_every_runtime_requirement_is_imported_and_pinned():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    roots = {module.partition(".")[0] for path in FILES.values() for module in imported(path)}
+    assert all("==" in line and line.partition("==")[0] in roots for line in lines)
+
+
+def test_the_dashboard_starts_without_the_readers_of_files():
+    code = "import sys, pages.ui.shell, pages.ui.uploads; print({'gguf', 'huggingface_hub'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -31,7 +31,7 @@ from presets.catalog import (
 )
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
-WITHOUT_SCENARIO = {"pages/catalog.py", "pages/evidence.py"}
+WITHOUT_SCENARIO = {"pages/catalog.py", "pages/evidence.py", "pages/bring.py"}
 SCENARIO_PAGES = pytest.mark.parametrize("page", [page for page in PAGES if page not in WITHOUT_SCENARIO])
 QUERIES = (
     "",

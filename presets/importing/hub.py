@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status, httpx, validate_repo_id
+from huggingface_hub.utils import get_session, hf_raise_for_status, httpx, validate_repo_id
 
 from presets.importing.header import Header
 from presets.importing.safetensors_header import INDEX_BYTES, header_bytes, read_index, read_safetensors
@@ -48,7 +48,7 @@ class _Client:
 
     def __init__(self, repository: str) -> None:
         self.repository, self.until = repository, time.monotonic() + WHOLE_S
-        self.headers = build_hf_headers(token=False)
+        self.headers = {"User-Agent": "weighbridge"}  # and no token: what this server may read is no visitor's
 
     def get(self, file: str, *, most: int, enough: int | None = None) -> bytes | None:
         """A file of at most `most` bytes, or its first `enough`; None where the repository has no such file."""
