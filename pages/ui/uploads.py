@@ -174,15 +174,17 @@ def repository(name: str) -> Imported:
     return replace(from_config(found.config or {}, name=found.name), notes=notes)
 
 
+def ask_hub() -> None:
+    """Take the name that was typed; it stays asked for while other things on the page change."""
+    st.session_state.asked_for = st.session_state.repository.strip()
+
+
 def from_hub_tab() -> Reading:
     """A repository of Hugging Face by its name."""
     st.markdown(
         "The server asks Hugging Face for the `config.json` and the headers of the weights; no code is fetched or run."
     )
-    with st.form("hub", border=False):
-        name = st.text_input("Repository", key="repository", max_chars=100, placeholder="Qwen/Qwen3-8B")
-        asked_for = st.form_submit_button("Read it")
-    if asked_for:
-        st.session_state.asked_for = name
+    st.text_input("Repository", key="repository", max_chars=100, placeholder="Qwen/Qwen3-8B", on_change=ask_hub)
+    st.button("Read it", on_click=ask_hub)
     wanted = st.session_state.get("asked_for", "")
     return kept(("hub", wanted), lambda: repository(wanted)) if wanted else Reading()
