@@ -162,20 +162,44 @@ def what_if_sizes(name: str) -> Mapping[str, int]:
     return sizes_of(model_facts()[name].architecture, model_facts()[name].config)
 
 
+def _text(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A copy of a config.json and the part of it that holds the language model's sizes, itself where there is none."""
+    whole = dict(config)
+    if isinstance(whole.get("text_config"), Mapping):
+        whole["text_config"] = inner = dict(whole["text_config"])
+        return whole, inner
+    return whole, whole
+
+
+def _plain(model: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Width of a head and heads of keys, which other sizes must not change, where the model_type reads them."""
+    attention, fields = model.blocks[0].attention, {}
+    if isinstance(attention, GroupedQueryAttention):
+        whole, inner = _text(config)
+        fields = {"head_dim": attention.head_dim, "num_key_value_heads": attention.kv_heads}
+        inner |= fields
+        try:
+            same = model_from_config(whole, name=model.name).blocks == model.blocks
+            inner["num_key_value_heads"] = 1 if attention.kv_heads > 1 else attention.heads
+            read = attention.heads == 1 or model_from_config(whole, name=model.name).blocks != model.blocks
+        except ValueError:
+            return {}
+        return fields if same and read else {}
+    return fields
+
+
 def sizes_of(model: Architecture, config: Mapping[str, Any]) -> Mapping[str, int]:
     """The sizes of a model that can be changed through its config.json, with their own values; none without one."""
     if not config:
         return MappingProxyType({})
-    config, attention = dict(config), model.blocks[0].attention
-    if isinstance(attention, GroupedQueryAttention):
-        config.setdefault("num_key_value_heads", attention.kv_heads)
-    else:
-        config.pop("num_key_value_heads", None)  # latent attention caches no heads
+    _, fields = _text(config)
+    fields.pop("num_key_value_heads", None)  # latent attention caches no heads
+    fields |= _plain(model, config)
     found = {}
     for size, names in WHAT_IFS.items():
-        present = [field for field in names if config.get(field)]
+        present = [field for field in names if fields.get(field)]
         if present:
-            found[size] = config[present[0]]
+            found[size] = fields[present[0]]
     found[SHARING] = 1
     return MappingProxyType(found)
 
@@ -190,16 +214,15 @@ def what_if(name: str, **sizes: int) -> Architecture:
 
 def resized(model: Architecture, config: Mapping[str, Any], **sizes: int) -> Architecture:
     """A model with sizes of WHAT_IFS changed in its config.json; raises what `what_if` raises."""
-    config, attention = dict(config), model.blocks[0].attention
-    if isinstance(attention, GroupedQueryAttention):
-        config |= {"head_dim": attention.head_dim, "num_key_value_heads": attention.kv_heads}
+    whole, fields = _text(config)
+    fields |= _plain(model, config)
     shared = sizes.pop(SHARING, 1)
     for size, value in sizes.items():
-        present = [field for field in WHAT_IFS[size] if config.get(field)]
+        present = [field for field in WHAT_IFS[size] if fields.get(field)]
         if not present:
             raise ValueError(f"{model.name} has no {size} to change")
-        config[present[0]] = value
-    changed = model_from_config(config, name=f"{model.name}, changed")
+        fields[present[0]] = value
+    changed = model_from_config(whole, name=f"{model.name}, changed")
     return sharing(replace(changed, source=model.source, note=model.note), shared)
 
 

@@ -23,7 +23,7 @@ from calculators.attention import LatentAttention
 from calculators.formats import Format
 from calculators.memory import kv_cache_bytes, weight_bytes, working_values
 from pages.ui.links import FIELDS, Inputs, from_query, to_query
-from presets.catalog import models
+from presets.catalog import models, resized, sizes_of
 from presets.configs import KINDS, model_from_config
 from presets.importing import AS_STORED, from_config, from_header, from_link
 from presets.importing.carried import MOST_CHARACTERS, WORDS, fields_of, written
@@ -519,6 +519,19 @@ def test_a_config_comes_back_from_a_link_of_less_than_1500_characters(name):
     assert len(link) < 1500
     inputs, problems = from_query(link)
     assert (inputs.own, inputs.model, problems) == (brought.carried, brought.name, ())
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_models_own_sizes_give_the_model_back_and_each_other_size_changes_it(name):
+    brought = from_config({key: value for key, value in config(name).items() if not key.startswith("_")}, name=name)
+    own = sizes_of(brought.architecture, brought.config)
+    assert resized(brought.architecture, brought.config, **own).blocks == brought.architecture.blocks
+    for size, value in own.items():
+        try:
+            changed = resized(brought.architecture, brought.config, **{size: value // 2 or 2})
+        except ValueError:
+            continue  # a size that the others do not allow
+        assert (changed.hidden, changed.blocks) != (brought.architecture.hidden, brought.architecture.blocks), size
 
 
 def test_the_largest_ledgers_fit_a_link():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +34,7 @@ from presets.catalog import (
     resized,
     sizes_of,
     targets,
+    what_if_sizes,
     workload_facts,
 )
 from presets.importing import AS_STORED, Imported, from_link
@@ -115,12 +116,20 @@ def described(name: str, own: str | None = None) -> tuple[Architecture, Mapping[
 
 def own_sizes(name: str) -> dict[str, int]:
     """The sizes of a model that sliders can change, with their own values."""
-    found = {}
-    for size, own in sizes_of(*described(name)).items():
+    brought, found = imported(), {}
+    sizes = _sizes(brought.carried) if brought and name == brought.name else what_if_sizes(described(name)[0].name)
+    for size, own in sizes.items():
         low, high, step = SIZES[size]
         if low <= own <= high and own % step == low % step:
             found[size] = own
     return found
+
+
+@lru_cache(maxsize=256)
+def _sizes(own: str) -> Mapping[str, int]:
+    """The sizes of an imported model that can be changed."""
+    brought = from_link(own)
+    return sizes_of(brought.architecture, brought.config)
 
 
 def choices() -> dict[str, Architecture]:
