@@ -23,7 +23,7 @@ from calculators.attention import LatentAttention
 from calculators.formats import Format
 from calculators.memory import kv_cache_bytes, weight_bytes, working_values
 from pages.ui.links import FIELDS, Inputs, from_query, to_query
-from presets.catalog import models, resized, sizes_of
+from presets.catalog import formats, models, resized, sizes_of
 from presets.configs import KINDS, model_from_config
 from presets.importing import AS_STORED, from_config, from_header, from_link
 from presets.importing.carried import MOST_CHARACTERS, WORDS, fields_of, written
@@ -119,6 +119,16 @@ def test_a_gguf_header_gives_the_model_that_it_was_written_from(name):
     assert cache(found.architecture) == cache(model)
     assert found.architecture.name == "A model (imported)"
     assert from_link(found.carried).architecture == found.architecture
+
+
+@pytest.mark.parametrize("name", ["Llama 3.1 70B", "Phi-4 14B", "DeepSeek-V2-Lite 16B", "Mixtral 8x7B", "Gemma 2 9B"])
+def test_a_model_from_a_header_takes_the_same_bytes_in_every_format(name):
+    arch = {"Phi-4 14B": "phi3", "DeepSeek-V2-Lite 16B": "deepseek2", "Gemma 2 9B": "gemma2"}.get(name, "llama")
+    model = models()[name]
+    found = from_gguf(gguf_of(model, arch=arch)).architecture
+    assert found.model_type == model.model_type
+    for fmt in formats().values():
+        assert weight_bytes(found, fmt) == weight_bytes(model, fmt), fmt.name
 
 
 def test_each_tensor_of_a_gguf_file_takes_the_bytes_of_its_own_type():

@@ -82,7 +82,7 @@ def from_header(header: Header, *, config: Mapping[str, Any] | None = None, name
     reduced = fields_that_matter(config) if config is not None else None
     beside = model_from_config(config, name=name) if config is not None else None
     model = architecture(header, name=name + MARK, source=f"its {header.kind} header, imported", config=beside)
-    facts = {fact: value for fact, value in header.facts.items() if fact in FACTS and fact != "architecture"}
+    facts = {fact: value for fact, value in header.facts.items() if fact in FACTS}
     fields: dict[str, Any] = {"n": name, "k": header.kind, "f": facts, "t": _rows(header.tensors)}
     if reduced is not None:
         fields |= {"c": reduced, "f": {}}

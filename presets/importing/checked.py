@@ -1,7 +1,5 @@
 """Does a file hold the model that its kind of architecture has elsewhere? The same sizes, read as a config.json."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from calculators.architecture import Architecture, all_tensors, parameters_by_part
@@ -9,22 +7,14 @@ from calculators.attention import GroupedQueryAttention, LatentAttention
 from calculators.mlp import DenseMLP, ExpertMLP
 from presets.catalog import models
 from presets.configs import KINDS, model_from_config
-
-# The model_type that an architecture of GGUF files has in a config.json, without and with experts.
-TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "llama": ("llama", "mixtral"), "qwen2": ("qwen2", "qwen2_moe"), "qwen3": ("qwen3", "qwen3_moe"),
-        "qwen3moe": ("qwen3", "qwen3_moe"), "gemma2": ("gemma2", ""), "phi3": ("phi3", ""),
-        "gpt-oss": ("", "gpt_oss"), "deepseek2": ("", "deepseek_v2"),
-    }
-)  # fmt: skip
+from presets.importing.ledger import MODEL_TYPES
 
 
 def as_config(model: Architecture, architecture: str) -> dict[str, Any] | None:
     """The config.json of a model that has these sizes, None where its kind is not known or its layers differ."""
     mlps = [block.mlp for block in model.blocks]
     experts = next((mlp for mlp in mlps if isinstance(mlp, ExpertMLP)), None)
-    kind = TYPES.get(architecture, ("", ""))[experts is not None]
+    kind = MODEL_TYPES.get(architecture, ("", ""))[experts is not None]
     sizes = {
         (a.heads, a.kv_heads, a.head_dim) if isinstance(a, GroupedQueryAttention) else a
         for a in (block.attention for block in model.blocks)

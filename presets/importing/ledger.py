@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
+from types import MappingProxyType
+from typing import Any
 
 from calculators.architecture import Architecture, Block, block_layers
 from calculators.attention import GroupedQueryAttention, LatentAttention, Mixer, NoAttention
@@ -22,6 +24,17 @@ FACTS = (
 )  # fmt: skip
 PER_LAYER = ("heads", "kv_heads", "slides")  # may be a list, one entry a layer
 HEAD_WIDTHS = (32, 48, 64, 72, 80, 96, 112, 120, 128, 160, 192, 256, 512)
+
+# The model_type that an architecture of GGUF files has in a config.json, without and with experts.
+MODEL_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "llama": ("llama", "mixtral"), "qwen2": ("qwen2", "qwen2_moe"), "qwen2moe": ("", "qwen2_moe"),
+        "qwen3": ("qwen3", "qwen3_moe"), "qwen3moe": ("", "qwen3_moe"), "gemma2": ("gemma2", ""), "phi3": ("phi3", ""),
+        "gpt-oss": ("", "gpt_oss"), "deepseek2": ("", "deepseek_v2"), "falcon": ("falcon", ""), "gpt2": ("gpt2", ""),
+        "gptneox": ("gpt_neox", ""), "bloom": ("bloom", ""), "mpt": ("mpt", ""), "dbrx": ("", "dbrx"),
+        "olmo": ("olmo", ""),
+    }
+)  # fmt: skip
 
 # Which part of a model a tensor is, by its name without ".weight"; the first that matches. Written by the names of
 # Hugging Face checkpoints and of llama.cpp (gguf/constants.py, TENSOR_NAMES).
@@ -430,6 +443,12 @@ def _stack(inside: Sequence[_Row], facts: _Facts, hidden: int) -> tuple[Block, .
     )
 
 
+def _model_type(stack: Sequence[Block], architecture: Any) -> str:
+    """The model_type of an architecture of GGUF files, empty where it is not known."""
+    kinds = MODEL_TYPES.get(architecture, ("", "")) if isinstance(architecture, str) else ("", "")
+    return kinds[any(block.mlp.experts for block in stack)]
+
+
 def architecture(header: Header, *, name: str, source: str, config: Architecture | None = None) -> Architecture:
     """The model that the tensors of a file make; its layers are those of `config` where there is one.
 
@@ -482,6 +501,7 @@ def architecture(header: Header, *, name: str, source: str, config: Architecture
         tied_embeddings=tied,
         source=source,
         generates=config.generates if config else header.facts.get("causal", True) is not False,
+        model_type=config.model_type if config else _model_type(stack, header.facts.get("architecture")),
         stored=tuple(stored),
         mtp_extras=tuple(extras),
     )

@@ -1,13 +1,16 @@
 """What does a stranger's JSON say? Read strictly: bounded in size and depth, without what JSON does not have."""
 
 import json
+import re
 from collections.abc import Mapping
 from math import isinf
 from typing import Any
+from urllib.parse import quote_plus
 
 CONFIG_BYTES = 1 << 20  # the largest config.json of a published model is a few tens of KiB
 DEEPEST = 32  # objects and lists within each other
 LONGEST_NUMBER = 25  # digits
+LONGEST_NAME = 100  # characters in a link, where a letter beyond ASCII takes up to twelve
 
 
 def safe_name(text: object, otherwise: str = "My model") -> str:
@@ -17,8 +20,10 @@ def safe_name(text: object, otherwise: str = "My model") -> str:
     ('org/My-model-7B b', 'My model')
     """
     plain = "".join(c if c.isalnum() or c in ".,+-()/" else "-" if c == "_" else " " for c in str(text)[:200])
-    plain = " ".join(plain.replace("www.", "www ").split())[:40].strip(" .,+-/()")
-    return plain or otherwise
+    plain = " ".join(re.sub("www[.]", "www ", plain, flags=re.IGNORECASE).split())[:40]
+    while len(quote_plus(plain)) > LONGEST_NAME:
+        plain = plain[:-1]
+    return plain.strip(" .,+-/()") or otherwise
 
 
 def quoted(text: object) -> str:
