@@ -1,6 +1,8 @@
 """The import page: what is brought is shown, used on every page and carried by links; what cannot be read is said."""
 
 import json
+import tomllib
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -8,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from calculators.architecture import active_parameters, parameters, parameters_by_part
 from calculators.estimate import estimate
-from pages.ui import controls, explain
+from pages.ui import controls, explain, uploads
 from pages.ui.links import Inputs, from_query, to_query
 from pages.ui.shell import PAGES
 from presets import model_from_config
@@ -59,6 +61,11 @@ def pasted(text: str, name: str = "Mine") -> AppTest:
     at.text_area(key="pasted").set_value(text).run()
     assert not at.exception
     return at
+
+
+def test_the_server_takes_what_the_uploaders_take():
+    settings = tomllib.loads((Path(__file__).parent.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["server"]["maxUploadSize"] == uploads.HEADER_MB > uploads.CONFIG_MB
 
 
 def test_before_anything_is_brought_the_page_says_what_it_is_for():

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pages.ui.shell import PAGES
+from presets.catalog import model_facts
+from presets.importing import from_config
 from tests.browser import chromium, drawing, metrics, served, settle
 
 pytestmark = pytest.mark.browser
@@ -84,6 +86,36 @@ def test_a_what_if_model_goes_with_the_visitor_and_with_the_address(browser, add
     assert metrics(page)[0] == "9.78B"
     page.close()
     elsewhere.close()
+
+
+def test_an_imported_model_opens_cold_stays_on_every_page_and_comes_back_with_back(browser):
+    brought = from_config(dict(model_facts()["Qwen3 8B"].config) | {"num_hidden_layers": 48}, name="Mine")
+    with served() as url:
+        page = browser.new_page()
+        page.goto(f"{url}/memory?batch=128&model=Mine+(imported)&own={brought.carried}")
+        settle(page)
+        assert page.locator("[data-testid=stAlert]").count() == 0
+        figures = metrics(page)
+        assert figures[0] == "10.5B"
+        for name in ("Latency", "Memory"):
+            page.get_by_role("link", name=name).click()
+            settle(page)
+            assert metrics(page) == figures
+            assert f"own={brought.carried}" in page.url
+        model = page.get_by_role("combobox", name="Model")
+        model.click()
+        model.fill("Llama 3.1 70B")
+        page.keyboard.press("Enter")
+        settle(page)
+        assert metrics(page)[0] == "70.6B"
+        page.go_back()
+        settle(page)
+        assert metrics(page)[0] == "10.5B"
+        page.get_by_role("link", name="Parameters").click()
+        settle(page)
+        assert metrics(page)[0] == "10.5B"
+        assert page.locator("input[aria-label=Layers]").get_attribute("value") == "48"
+        page.close()
 
 
 def test_a_script_in_a_link_does_not_run(browser, address):

@@ -25,7 +25,7 @@ from calculators.memory import kv_cache_bytes, weight_bytes, working_values
 from pages.ui.links import FIELDS, Inputs, from_query, to_query
 from presets.catalog import formats, models, resized, sizes_of
 from presets.configs import KINDS, model_from_config
-from presets.importing import AS_STORED, from_config, from_header, from_link
+from presets.importing import AS_STORED, MARK, from_config, from_header, from_link
 from presets.importing.carried import MOST_CHARACTERS, WORDS, fields_of, written
 from presets.importing.checked import checked
 from presets.importing.gguf_header import read_gguf
@@ -557,6 +557,10 @@ def test_the_largest_ledgers_fit_a_link():
         brought = from_gguf(gguf_file(tensors, gguf_facts(model)))
         assert len(longest_query(brought.carried, brought.name)) < 1500
         assert from_link(brought.carried).architecture == brought.architecture
+
+
+def test_no_link_is_longer_than_1500_characters():
+    assert len(longest_query("x" * MOST_CHARACTERS, safe_name("丐" * 40) + MARK)) < 1500
 
 
 def test_the_words_that_links_are_deflated_with_stay_as_they_are():
