@@ -26,14 +26,14 @@ for tab, read in zip(st.tabs(list(KINDS), key="import_tabs", on_change="rerun"),
 if reading.problem:
     st.error("This cannot be read, or is not understood:")
     st.code(reading.problem, language=None, wrap_lines=True)
-brought = reading.model or (None if reading.problem else controls.imported())
+brought = reading.model or (None if reading.problem or reading.question else controls.imported())
 if brought is None:
     answer.markdown(
         "**Bring a model of your own**: its parameters are counted to the last one, its cache follows from its layers, "
         "and every page can use it. Only sizes are read; nothing of a file is run, and a link carries the model whole."
     )
     if not reading.problem:
-        st.info("Nothing is read yet. What a model is made of will stand here, with what was understood of its file.")
+        st.info(reading.question or "Nothing is read yet. What a model is made of will stand here.")
 else:
     model, parts = brought.architecture, parameters_by_part(brought.architecture)
     fmt = AS_STORED if brought.has_file_bytes else formats()["BF16"]
@@ -46,7 +46,7 @@ else:
         "Cache a token": (explain.show_bytes(cache), "in 16 bits"),
         "Weights": (
             explain.show_bytes(weight_bytes(model, fmt)),
-            "as the file stores them" if brought.has_file_bytes else "in BF16",
+            "in the file's types" if brought.has_file_bytes else "in BF16",
         ),
         "Longest context": (f"{model.max_context:,}", "tokens"),
     }
@@ -69,14 +69,14 @@ else:
             f"**{model.layers} layers** of width {model.hidden:,}, {model.vocabulary:,} tokens in its vocabulary."
         )
         st.dataframe(tables.parts(model), hide_index=True)
-        if brought.notes:
-            st.markdown("What was compared, and what was noticed:")
-            st.code("\n".join(brought.notes), language=None, wrap_lines=True)
         if model.mtp or model.mtp_extras:
             st.markdown(
                 f"{mtp_parameters(model):,} more stand in layers that predict further tokens, and are told apart."
             )
-        for label, names in (("Decides the sizes", brought.used), ("Left out", brought.ignored)):
-            if names:
-                with st.expander(f"{label}: {len(names):,}"):
-                    st.code("\n".join(name[:100] for name in names[:200]), language=None, wrap_lines=True)
+    if brought.notes:
+        st.markdown("What was compared, and what was noticed:")
+        st.code("\n".join(brought.notes), language=None, wrap_lines=True)
+    for label, names in (("Decides the sizes", brought.used), ("Left out", brought.ignored)):
+        if names:
+            with st.expander(f"{label}: {len(names):,}"):
+                st.code("\n".join(name[:100] for name in names[:200]), language=None, wrap_lines=True)

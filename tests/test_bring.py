@@ -238,6 +238,7 @@ def test_safetensors_headers_alone_ask_for_what_they_do_not_say():
     labels = {box.label: box for box in at.main.selectbox}
     assert set(labels) == {"Longest context, tokens", "Width of a head"}
     assert all(box.value is None for box in labels.values())
+    assert at.info[0].value == "Choose what the header does not say, or add the config.json."
     labels["Longest context, tokens"].set_value(8192)
     labels["Width of a head"].set_value(64).run()
     assert at.metric[0].value == explain.show_count(parameters(PRESET))

@@ -585,6 +585,7 @@ def packed(text: bytes) -> str:
         (packed(b"[]"), "is a list; an object"),
         (packed(b"{}"), "neither a config nor tensors"),
         (packed(b'{"c":{"model_type":"none"}}'), "model_type"),
+        (packed(b'{"c":{"model_type":"<b>[x](y) $1$ `z`"}}'), "model_type"),
         (packed(b'{"c":1}'), "c is no config"),
         (packed(b'{"x":1}'), "is no part of one"),
         (packed(b'{"k":"GGUF","f":{},"t":[]}'), "t is no list of tensors"),
@@ -601,6 +602,8 @@ def test_a_carried_text_that_is_no_model_is_refused_in_a_sentence(carried, said)
     inputs, problems = from_query(f"own={carried}&batch=8")
     assert (inputs.own, inputs.batch) == ("", 8)
     assert problems[0].startswith("own cannot be ")
+    assert not set(problems[0]) & set("<>`$[]*\\|~")
+    assert len(problems[0]) < 250
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: "1" + urlsafe_b64encode(raw).decode()))

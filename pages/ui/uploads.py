@@ -16,10 +16,10 @@ CONFIG_MB, HEADER_MB = 1, 32  # MB; the server's own limit is .streamlit/config.
 
 
 class Reading:
-    """What came of reading: a model, or the sentences that say why there is none and what would be right."""
+    """What came of reading: a model, or what is wrong and what would be right, or a question that is still open."""
 
-    def __init__(self, model: Imported | None = None, problem: str = "") -> None:
-        self.model, self.problem = model, problem
+    def __init__(self, model: Imported | None = None, problem: str = "", question: str = "") -> None:
+        self.model, self.problem, self.question = model, problem, question
 
 
 def kept(key: Hashable, read: Callable[[], Imported | None]) -> Reading:
@@ -151,7 +151,7 @@ def _safetensors(files: Sequence[st.runtime.uploaded_file_manager.UploadedFile])
     if config is None:
         complete = asked(header)
         if complete is None:
-            return Reading()
+            return Reading(question="Choose what the header does not say, or add the config.json.")
         return kept(("tensors", key, tuple(complete.facts.items())), lambda: from_header(complete))
     return kept(("tensors", key), lambda: from_header(header, config=config))
 
