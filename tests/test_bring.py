@@ -22,7 +22,11 @@ from tests.files import TYPES, gguf_facts, gguf_file, gguf_tensors, hf_tensors, 
 CONFIG = config("qwen3-4b", num_hidden_layers=20)
 MODEL = model_from_config(CONFIG, name="Mine")
 PRESET = models()["SmolLM2 135M"]
-SCENARIO_PAGES = [page for page in PAGES if page not in ("pages/bring.py", "pages/catalog.py", "pages/recommend.py", "pages/evidence.py")]
+SCENARIO_PAGES = [
+    page
+    for page in PAGES
+    if page not in ("pages/bring.py", "pages/catalog.py", "pages/recommend.py", "pages/evidence.py")
+]
 
 
 def app(query: str = "", page: str = "pages/bring.py") -> AppTest:

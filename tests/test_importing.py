@@ -559,6 +559,11 @@ def test_the_largest_ledgers_fit_a_link():
         assert from_link(brought.carried).architecture == brought.architecture
 
 
+def test_a_config_of_more_layers_than_any_model_is_refused():
+    with pytest.raises(ValueError, match="1,001 layers; at most 1,000 are imported"):
+        from_config(config("llama-3.2-3b", num_hidden_layers=1001), name="x")
+
+
 def test_no_link_is_longer_than_1500_characters():
     assert len(longest_query("x" * MOST_CHARACTERS, safe_name("丐" * 40) + MARK)) < 1500
 
@@ -590,10 +595,14 @@ def packed(text: bytes) -> str:
         (packed(b'{"x":1}'), "is no part of one"),
         (packed(b'{"k":"GGUF","f":{},"t":[]}'), "t is no list of tensors"),
         (packed(b'{"k":"GGUF","f":{"zz":1},"t":[]}'), "kind or its facts"),
-        (packed(b'{"k":"GGUF","f":{},"t":[["a",[1],[1,"0-9999"]]]}'), "no embedding of tokens"),
+        (packed(b'{"k":"GGUF","f":{},"t":[["a",[1],[1,"0-99"]]]}'), "no embedding of tokens"),
         (packed(b'{"k":"GGUF","f":{},"t":[["a",[0],[1,""]]]}'), "no whole number"),
         (packed(b'{"k":"GGUF","f":{},"t":[["a",[2147483647,2147483647],[1,""]]]}'), "has more than"),
-        (packed(b'{"k":"GGUF","f":{},"t":[' + b",".join([b'["a",[1],[1,"0-9999"]]'] * 2000) + b"]}"), "tensors"),
+        (
+            packed(b'{"k":"GGUF","f":{},"t":[' + b",".join([b'["a",[1],[1,"0-999"]]'] * 2000) + b"]}"),
+            "more layers than any published model",
+        ),
+        (packed(b'{"k":"GGUF","f":{},"t":[["a",[1],[1,"0-9999"]]]}'), "not ascending below 1,000"),
     ],
 )
 def test_a_carried_text_that_is_no_model_is_refused_in_a_sentence(carried, said):

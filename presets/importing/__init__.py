@@ -13,7 +13,7 @@ from calculators.architecture import Architecture, parameters, parameters_by_par
 from calculators.formats import Format
 from presets.configs import fields_that_matter, model_from_config
 from presets.importing.carried import fields_of, written
-from presets.importing.header import LARGEST_SIDE, MOST_TENSORS, MOST_VALUES, Header, Stored, numbers, ranges
+from presets.importing.header import LARGEST_SIDE, MOST_LAYERS, MOST_VALUES, Header, Stored, bounded, numbers, ranges
 from presets.importing.ledger import FACTS, architecture, unmatched
 from presets.importing.text import quoted, safe_name
 
@@ -59,9 +59,11 @@ def _flat(fields: Mapping[str, Any], within: str = "") -> list[str]:
 
 
 def from_config(config: Mapping[str, Any], *, name: str) -> Imported:
-    """The model of a config.json. Raises what `model_from_config` raises."""
+    """The model of a config.json. Raises what `model_from_config` raises, or that it has too many layers."""
     name = safe_name(name)
     model = model_from_config(config, name=name + MARK)
+    if model.layers > MOST_LAYERS:
+        raise ValueError(f"config.json: {model.layers:,} layers; at most {MOST_LAYERS:,} are imported")
     reduced = fields_that_matter(config)
     used, given = _flat(reduced), _flat(config)
     return Imported(
@@ -146,8 +148,7 @@ def _read_rows(entries: Any) -> tuple[Stored, ...]:
         for size in sizes:
             if not isinstance(size, list) or not 2 <= len(size) <= 3 or not isinstance(size[1], str):
                 raise ValueError(f"imported model: {quoted(name)} has a size that is no bytes and layers")
-            if sum(row.count for row in found) > MOST_TENSORS:
-                raise ValueError(f"imported model: more than {MOST_TENSORS:,} tensors")
+            bounded(found, what="imported model")
             found.append(
                 Stored(
                     name=name,
@@ -158,7 +159,7 @@ def _read_rows(entries: Any) -> tuple[Stored, ...]:
                     experts=_whole(size[2], 1, 100_000) if len(size) == 3 else 1,
                 )
             )
-    return tuple(found)
+    return bounded(found, what="imported model")
 
 
 @lru_cache(maxsize=256)

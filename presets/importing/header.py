@@ -9,7 +9,8 @@ from typing import Any
 from presets.importing.text import quoted
 
 MOST_TENSORS = 500_000  # DeepSeek-V3 in FP8 lists 91,991
-MOST_LAYERS = 10_000
+MOST_LAYERS = 1_000  # GPT-like models have up to 130
+MOST_PLACES = 20_000  # (kind of tensor, layer); published models have up to 3,000
 LARGEST_SIDE = 2**31
 MOST_VALUES = 2**50  # of one tensor
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
@@ -132,7 +133,15 @@ def group(tensors: Iterable[tuple[str, tuple[int, ...], str, int]], *, what: str
         layers[layer] = layers.get(layer, 0) + 1
     if not seen:
         raise ValueError(f"{what}: lists no tensors")
-    return tuple(row for key, layers in found.items() for row in _joined(key, layers))
+    return bounded([row for key, layers in found.items() for row in _joined(key, layers)], what=what)
+
+
+def bounded(rows: Sequence[Stored], *, what: str) -> tuple[Stored, ...]:
+    """The rows; raises ValueError where they name more layers than any model has."""
+    last = max((row.layers[-1] for row in rows if row.layers), default=0)
+    if last >= MOST_LAYERS or sum(len(row.layers) for row in rows) > MOST_PLACES:
+        raise ValueError(f"{what}: tensors in more layers than any published model has, up to layer {last:,}")
+    return tuple(rows)
 
 
 def _joined(key: tuple[str, tuple[int, ...], str, int], layers: Mapping[int | None, int]) -> Iterator[Stored]:
