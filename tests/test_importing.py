@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from calculators.architecture import (
     Architecture,
     active_parameters,
+    all_tensors,
     buffer_values,
     mtp_parameters,
     parameters,
     parameters_by_part,
 )
-from calculators.attention import LatentAttention
+from calculators.attention import GroupedQueryAttention, LatentAttention
 from calculators.formats import Format
 from calculators.memory import kv_cache_bytes, weight_bytes, working_values
 from pages.ui.links import FIELDS, Inputs, from_query, to_query
@@ -34,10 +35,29 @@ from presets.importing.ledger import head_widths, needs_chosen, unmatched
 from presets.importing.safetensors_header import read_index, read_safetensors
 from presets.importing.text import read_json, read_object, safe_name
 from tests.facts import COUNTS, config
-from tests.files import TYPES, gguf_facts, gguf_file, gguf_of, gguf_tensors, hf_tensors, safetensors_file
+from tests.files import GGUF_NAMES, TYPES, gguf_facts, gguf_file, gguf_of, gguf_tensors, hf_tensors, safetensors_file
 
 BF16 = Format(name="BF16", bits=16)
-SMALL = [name for name, model in models().items() if model.layers * max(b.mlp.experts for b in model.blocks) < 8000]
+
+
+def is_plain(model: Architecture) -> bool:
+    """Whether a header can tell the model: one kind of attention that caches keys and values, no tower beside it."""
+    sizes = {
+        (a.heads, a.kv_heads, a.head_dim, a.chunked) if isinstance(a, GroupedQueryAttention) else a
+        for a in (block.attention for block in model.blocks)
+    }
+    words = {row.name.removesuffix(".bias") for row in all_tensors(model)}
+    return (
+        not model.towers
+        and len(sizes) == 1
+        and isinstance(model.blocks[0].attention, GroupedQueryAttention | LatentAttention)
+        and words <= set(GGUF_NAMES)
+    )
+
+
+PLAIN = [name for name, model in models().items() if is_plain(model)]
+STATEFUL = [name for name, model in models().items() if any(sum(b.attention.state_values) for b in model.blocks)]
+SMALL = [name for name in PLAIN if models()[name].layers * max(b.mlp.experts for b in models()[name].blocks) < 8000]
 READABLE = [name for name, row in COUNTS.items() if row["model_type"] in KINDS]
 
 
@@ -111,7 +131,19 @@ def test_a_name_from_outside_has_no_markup_and_fits_a_link(text):
 # --- GGUF -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", models())
+def test_most_presets_are_tried():
+    assert len(PLAIN) >= 60
+    assert len(STATEFUL) >= 5
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_a_header_with_layers_that_keep_a_state_or_cross_attend_is_refused(name):
+    tensors = hf_tensors(models()[name])
+    with pytest.raises(ValueError, match=r"not understood|config\.json|no embedding"):
+        from_tensors(tensors, context=1, chosen=1, head_dim=64)
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_a_gguf_header_gives_the_model_that_it_was_written_from(name):
     model = models()[name]
     found = from_gguf(gguf_of(model))
