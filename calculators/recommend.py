@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture, parameters
+from calculators.attention import Mixer
 from calculators.estimate import (
     Estimate,
     Scenario,
@@ -136,11 +137,13 @@ def _deployments(budget: Budget, catalog: Catalog) -> _Deployments | None:
 
 def divides(model: Architecture, width: int) -> bool:
     """Whether tensor parallel of this width splits every attention evenly: query heads, KV heads or their copies."""
-    return all(
-        block.attention.heads % width == 0
-        and (block.attention.cache_shards % width == 0 or width % block.attention.cache_shards == 0)
-        for block in model.blocks
-    )
+    return all(splits(block.attention, width) for block in model.blocks)
+
+
+def splits(attention: Mixer, width: int) -> bool:
+    """Whether tensor parallel of this width splits an attention evenly."""
+    shards = attention.cache_shards
+    return attention.heads % width == 0 and (shards % width == 0 or width % shards == 0)
 
 
 def runs_on(card: Accelerator, fmt: Format) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ charts.show(
 
 rule = scenario.engine.memory
 if rule is None:
-    st.caption("Choose an engine under More hardware, such as vLLM: this page then says what it prints when it starts.")
+    st.caption("Choose an engine, such as vLLM: this page then says what it prints when it starts.")
 else:
     st.subheader(f"What {scenario.engine.name} will {'print' if rule.prints else 'hold'}", anchor=False)
     shell.printed(scenario, rule)

@@ -14,7 +14,7 @@ from calculators.architecture import Architecture
 from calculators.choose import Choice, choose
 from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment, Engine, MemoryRule
-from calculators.recommend import Budget, Catalog, Need, divides
+from calculators.recommend import Budget, Catalog, Need, divides, splits
 from calculators.serving_memory import with_step
 from pages.ui.links import AUTO, FAMILIES, FIELDS, NAMES, PRESET, SIZES, SOURCES, Inputs, from_query, to_query
 from presets.catalog import (
@@ -300,13 +300,11 @@ def sidebar(*, sizes: bool) -> None:
         st.subheader("Hardware")
         choice("device", "Device", help="What one device holds, reads and computes, from its data sheet.")
         steps("tp", "Devices that share the model", help="Tensor parallel: each layer is cut over this many devices.")
+        choice("engine", "Engine", help="The program that runs the model; each divides a device's memory its own way.")
         with st.expander("More hardware"):
             steps("pp", "Pipeline stages", help="The layers are cut into this many groups, each on devices of its own.")
             steps("copies", "Copies of the model", help="Replicas that share the requests.")
             choice("cache", "KV cache", help="How the keys and values of past tokens are stored.")
-            choice(
-                "engine", "Engine", help="The program that runs the model; each divides a device's memory its own way."
-            )
         st.subheader("Load")
         choice("workload", "Workload", on_change=fill_load, help="Fills the three sliders below.")
         steps("batch", "Requests at once", help="How many people or programs wait for an answer at the same moment.")
@@ -345,10 +343,10 @@ def problems() -> None:
     chosen = inputs()
     sized, wrong = model(chosen)
     if not divides(sized, chosen.tp):
-        heads = sized.blocks[0].attention
+        heads = next(block.attention for block in sized.blocks if not splits(block.attention, chosen.tp))
         st.warning(
-            f"{heads.heads} query heads over {heads.cache_shards} keys cannot be cut evenly over {chosen.tp} devices: "
-            "engines refuse this. The figures assume an even cut; choose another number of devices."
+            f"{heads.heads} query heads over {heads.cache_shards} KV heads cannot be cut evenly over {chosen.tp} "
+            "devices: engines refuse this. The figures assume an even cut; choose another number of devices."
         )
     if chosen.weights == AS_STORED.name and not sized.stored:
         st.warning(f"{sized.name} was read from no file, so its weights are counted in 16 bits.")
