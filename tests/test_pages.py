@@ -187,7 +187,7 @@ def test_a_setting_of_the_engine_changes_what_it_prints_and_stands_in_the_link()
 
 def test_without_an_engine_with_a_rule_the_page_says_how_to_ask_for_one():
     at = app("", "pages/memory.py")
-    assert any("More hardware" in caption.value for caption in at.caption)
+    assert any("Choose an engine" in caption.value for caption in at.caption)
     assert from_query("model=Llama+3.1+8B")[0].engine == "CUDA-graph decoder"
 
 
