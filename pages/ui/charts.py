@@ -26,9 +26,12 @@ PLACES = {
     "weights": 0, "libraries": 8, "graphs": 10, "unclaimed": 8,
     "bandwidth": 0, "arithmetic": 1, "overhead": 8, "links": 5,
 }  # fmt: skip
-# The order of what may stand in a stacked bar, and the hatches of what no model asks for.
+# The order of what may stand in a stacked bar; the hatches of what no model asks for, and where two share a colour.
 ORDER = tuple(dict.fromkeys(("weights", *COMPONENTS, "libraries", "graphs", "unclaimed", *BOUNDS)))
-HATCHES = {"reserve": "/", "libraries": "/", "graphs": "\\", "unclaimed": "."}
+HATCHES = {
+    "reserve": "/", "libraries": "/", "graphs": "\\", "unclaimed": ".", "state": "x", "router": "x", "audio": "x",
+    "position_embedding": "x", "per_layer_embedding": "\\", "moe_other": "\\", "hyper_connections_altup_laurel": ".",
+}  # fmt: skip
 BOUND_NAMES = {
     "bandwidth": "Memory bandwidth", "arithmetic": "Arithmetic", "overhead": "Starting kernels", "links": "Links"
 }  # fmt: skip
@@ -114,7 +117,10 @@ def parameters_pie(title: str, parts: Mapping[str, int]) -> go.Figure:
         "type": "pie",
         "labels": [NAMES[part] for part in parts],
         "values": list(parts.values()),
-        "marker": {"colors": [colour(part) for part in parts]},
+        "marker": {
+            "colors": [colour(part) for part in parts],
+            "pattern": {"shape": [HATCHES.get(part, "") for part in parts]},
+        },
         "hole": 0.55,
         "sort": False,
         "direction": "clockwise",
@@ -179,11 +185,11 @@ def stacked(
         title,
         traces,
         x={"title": _titled(f"{x} (dashed: {limit_name})" if limits else x), "side": "top"},
-        y={"autorange": "reversed"},
+        y={"autorange": "reversed", "dtick": 1},  # each row named
         shapes=limits,
         barmode="stack",
         bargap=0.35,
-        height=height or 110 + 34 * len(rows),
+        height=(height or 110 + 34 * len(rows)) + 20 * max(len(traces) - 8, 0),  # the legend's lines
         legend=_legend(-0.03),
     )
 

@@ -266,7 +266,9 @@ def bits_by_tensor(model: Architecture, fmt: Format) -> list[tuple[str, str, flo
     """(part, tensor, bits a weight, bytes, share of all bytes) of each kind of matrix; vectors are left out."""
     sums: dict[tuple[str, str], tuple[int, float]] = {}
     for row in (row for row in tensors(model) if len(row.shape) > 1):
-        name = row.name.rsplit(".", 1)[-1]
+        parent, _, name = row.name.rpartition(".")
+        if name.isdigit():  # a place in a list names nothing
+            name = f"{parent.rpartition('.')[2]}.{name}"
         count, size = sums.get((row.part, name), (0, 0.0))
         sums[row.part, name] = count + row.values * row.copies, size + stored_bytes(model, row, fmt)
     whole = weight_bytes(model, fmt)
