@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, weights_of, with_workload
+from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, with_workload
 from calculators.recommend import changes_that_fit
 from pages.ui import charts, explain, shell, tables
 from pages.ui.explain import GIB
@@ -13,11 +13,9 @@ shell.guard()
 
 scenario, figures = shell.head("Memory")
 capacity = figures.capacity_bytes
-weights = weights_of(figures.memory_bytes)
 charts.show(
     charts.stacked(
-        f"Weights take {explain.show_bytes(weights)}, the KV cache "
-        f"{explain.show_bytes(figures.memory_bytes['cache'])} of a device",
+        explain.held(figures.memory_bytes),
         "GiB on the fullest device",
         {"A device": figures.memory_bytes},
         scale=GIB,
@@ -75,11 +73,13 @@ st.markdown(
     f"- Requests at once, at {int(scenario.workload.context_tokens):,} tokens each: **{batch:,}**\n"
     f"- Longest request, with {explain.plural(scenario.workload.batch, 'request')} at once: "
     + (f"**{context:,}** tokens" if context else "**none**")
-    + f" (the model reads up to {scenario.model.max_context:,})"
+    + f" ({explain.reach(scenario.model)})"
 )
 if not figures.fits:
     changes = changes_that_fit(scenario, list(everyday_formats().values()), list(cache_formats().values()))
-    st.markdown("Each of these alone would make it fit, cheapest first:")
+    st.markdown(
+        "Each of these alone would make it fit, cheapest first:" if changes else "No single change would make it fit."
+    )
     for change in changes:
         spare = estimate(change.scenario).free_bytes
         st.markdown(f"- **{change.words}**, with {explain.show_bytes(spare)} to spare")

@@ -21,7 +21,7 @@ def model_page() -> None:
     with ring:
         charts.show(
             charts.parameters_pie(
-                f"{parts[biggest] / parameters(model):.0%} of {model.name} is {explain.NAMES[biggest]}", parts
+                f"{parts[biggest] / parameters(model):.0%} of {model.name} is {explain.in_sentence(biggest)}", parts
             ),
             "Ring of the model's parameters by component",
         )

@@ -10,12 +10,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from calculators.architecture import active_parameters, parameters, parameters_by_part, tensors
-from calculators.estimate import engine_division, estimate, first_token_rows, largest_batch, longest_context, token_rows
+from calculators.estimate import (
+    COMPONENTS,
+    engine_division,
+    estimate,
+    first_token_rows,
+    largest_batch,
+    longest_context,
+    token_rows,
+)
 from calculators.latency import seconds
 from calculators.memory import weight_bytes
 from calculators.recommend import recommend
 from calculators.scaling import optimal_parameters
 from pages.ui import controls, explain
+from pages.ui.charts import HATCHES, PLACES
 from pages.ui.links import Inputs, from_query, to_query
 from pages.ui.shell import PAGES
 from presets.catalog import (
@@ -96,7 +105,9 @@ def scenario_of(query: str):
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_page_shows_the_calculators_figures(page, query):
     at = app(query, page)
-    assert [warning.value for warning in at.warning] == []
+    asked = scenario_of(query)
+    beyond = explain.beyond_context(asked.model, int(asked.workload.context_tokens))
+    assert [warning.value for warning in at.warning] == ([beyond] if beyond and page != "pages/recommend.py" else [])
     if page == "pages/recommend.py":
         inputs = from_query(query)[0]
         found = recommend(
@@ -352,3 +363,44 @@ def test_the_formulas_by_hand_are_filled_in():
     assert "10 × 14,336 + 14,336 = **157,696**" in text
     assert "**73,856**" in text
     assert "**41,943,040**" in text
+
+
+def test_a_request_longer_than_the_model_reads_is_told_and_a_fixed_state_has_no_end():
+    at = app("model=Llama+2+7B&prompt=4k&batch=1", "pages/memory.py")
+    (warning,) = at.warning
+    assert warning.value.startswith("Llama 2 7B reads 4,096 tokens at most, and a prompt with its answer takes 4,608")
+    at = app("model=Mamba+2.8B&prompt=1M&output=32k&batch=1", "pages/memory.py")
+    assert not at.warning
+    text = "\n".join(element.value for element in at.markdown)
+    assert "a fixed state sets no end" in text and "KV cache" not in text
+    size = estimate(scenario_of("model=Mamba+2.8B&batch=1")).memory_bytes["state"]
+    assert f"the fixed state {explain.show_bytes(size)} of a device" in text
+
+
+def test_where_nothing_helps_no_empty_list_is_announced():
+    at = app("prompt=1M&output=32k&batch=1024", "pages/memory.py")
+    text = "\n".join(element.value for element in at.markdown)
+    assert "cheapest first" not in text and text.count("No single change would make it fit.") == 2
+
+
+def test_a_changed_size_is_called_as_its_slider_is():
+    at = app("model=Mixtral+8x7B&kv_heads=4&ffn=7168", "pages/parameters.py")
+    assert "Mixtral 8x7B, changed: KV heads 4, Width of an expert 7,168" in [caption.value for caption in at.caption]
+    assert all(slider.help for slider in at.slider)
+
+
+def test_components_of_one_colour_differ_in_hatch():
+    marks = [(PLACES[part], HATCHES.get(part, "")) for part in COMPONENTS]
+    assert len(set(marks)) == len(marks)
+    figures = bar, *_ = charts(app("model=Qwen3-Next+80B-A3B&tp=4", "pages/memory.py"))
+    drawn = {trace["name"]: trace["marker"]["pattern"]["shape"] for trace in bar["data"]}
+    assert drawn["Fixed state"] == HATCHES["state"] and drawn["KV cache"] == ""
+    assert figures[-1]["layout"]["yaxis"]["dtick"] == 1  # each format is named, whatever room the legend takes
+    ring, _ = charts(app("model=Gemma+4+E2B", "pages/parameters.py"))
+    shapes = dict(zip(ring["data"][0]["labels"], ring["data"][0]["marker"]["pattern"]["shape"], strict=True))
+    assert shapes["Per-layer embeddings"] == HATCHES["per_layer_embedding"] and shapes["Embedding"] == ""
+
+
+def test_a_tensor_is_never_called_by_its_place_in_a_list_alone():
+    *_, bits, _ = charts(app("model=Gemma+4+E2B", "pages/formats.py"))
+    assert not [name for name in bits["data"][0]["y"] if name.rsplit(" ", 1)[-1].isdigit()]

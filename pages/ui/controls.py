@@ -1,6 +1,6 @@
 """What does the visitor choose? The shared inputs of the sidebar, and the records that follow from them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -199,18 +199,31 @@ def size(name: str, label: str, own: int, **options: Any) -> None:
     st.slider(label, low, high, own, step, key=name, bind="query-params", **options)
 
 
-def size_sliders() -> None:
-    """The sizes of the model that a visitor may change."""
+def size_labels(names: Collection[str]) -> dict[str, str]:
+    """What the sizes of a model are called: its experts' width is no whole MLP's."""
     labels = {
         "layers": "Layers", "hidden": "Hidden size", "heads": "Query heads", "kv_heads": "KV heads",
-        "ffn": "FFN width", "experts": "Experts", "top_k": "Experts a token uses",
-        "sharing": "Layers that share one set of weights",
+        "ffn": "Width of an expert" if "experts" in names else "FFN width", "experts": "Experts",
+        "top_k": "Experts a token uses", "sharing": "Layers that share one set of weights",
     }  # fmt: skip
+    return {name: labels[name] for name in names}
+
+
+def size_sliders() -> None:
+    """The sizes of the model that a visitor may change."""
+    hints = {
+        "layers": "How many layers stand one after the other.",
+        "hidden": "How many numbers stand for a token between two layers.",
+        "heads": "How many heads a layer's attention asks with.",
+        "kv_heads": "How many keys and values a layer keeps of a token; the query heads share them evenly.",
+        "ffn": "How many numbers stand for a token within a layer's MLP, expert or state-space mixer.",
+        "experts": "How many experts an expert layer stores.",
+        "top_k": "How many of a layer's experts a token passes.",
+        "sharing": "1: each has its own. 2: every two layers that run store one: less memory, the same work.",
+    }
     sizes = own_sizes(st.session_state.model)
-    if "experts" in sizes:
-        labels["ffn"] = "Width of an expert"
-    for name, own in sizes.items():
-        size(name, labels[name], own)
+    for name, label in size_labels(sizes).items():
+        size(name, label, sizes[name], help=hints[name])
 
 
 def engine_settings(rule: MemoryRule) -> None:
@@ -230,7 +243,9 @@ def way_back() -> None:
     """What was changed in the model, and a button that gives its published sizes back."""
     chosen = inputs()
     if chosen.sizes:
-        st.caption(f"{chosen.model}, changed: " + ", ".join(f"{k} {v:,}" for k, v in chosen.sizes.items()))
+        labels = size_labels(own_sizes(chosen.model))
+        changes = (f"{labels[name]} {value:,}" for name, value in chosen.sizes.items())
+        st.caption(f"{chosen.model}, changed: {', '.join(changes)}")
         st.button("Back to the published sizes", on_click=reset_sizes, width="stretch")
 
 

@@ -16,7 +16,7 @@ from calculators.memory import kv_cache_bytes, weight_bytes
 from calculators.recommend import Need, Recommendation, runs_on
 from calculators.serving_memory import Division
 from presets.accuracy import compare, config_reader, read_rows
-from presets.catalog import accelerator_facts, engines, mmlu
+from presets.catalog import accelerator_facts, cache_formats, engines, mmlu
 from presets.loader import HERE
 
 GIB = 2**30
@@ -31,6 +31,16 @@ NAMES = {
     "links": "Links", "weights": "Weights", "libraries": "Libraries", "graphs": "CUDA graphs",
     "unclaimed": "Left to others",
 }  # fmt: skip
+
+
+def in_sentence(part: str) -> str:
+    """A component's name within a sentence: "routed experts", but "MLP" and "KV cache".
+
+    >>> in_sentence("routed_experts"), in_sentence("mlp"), in_sentence("cache")
+    ('routed experts', 'MLP', 'KV cache')
+    """
+    name = NAMES[part]
+    return name if name[:2].isupper() else name[0].lower() + name[1:]
 
 
 def markdown(text: str) -> str:
@@ -171,6 +181,37 @@ def brought(model: Architecture, fmt: Format, cache_bytes: float) -> str:
     )
 
 
+def grows(model: Architecture) -> bool:
+    """Whether a longer request holds more: not where fixed states alone stand for what was read."""
+    fmt = next(iter(cache_formats().values()))
+    return bool(kv_cache_bytes(model, fmt, batch=1, context_tokens=1))
+
+
+def reach(model: Architecture) -> str:
+    """How long a request a model reads, in words."""
+    return f"the model reads up to {model.max_context:,}" if grows(model) else "a fixed state sets no end"
+
+
+def beyond_context(model: Architecture, tokens: int) -> str:
+    """That requests are longer than a model reads, or nothing."""
+    if tokens <= model.max_context or not grows(model):
+        return ""
+    return (
+        f"{model.name} reads {model.max_context:,} tokens at most, and a prompt with its answer takes {tokens:,}: "
+        "it was not made for this. The figures are those of a model that would read so many."
+    )
+
+
+def held(memory: Mapping[str, float]) -> str:
+    """What a device holds beside the engine's own, in words: weights, the cache, a fixed state."""
+    parts = [f"Weights take {show_bytes(weights_of(memory))}"]
+    if memory["cache"] or "state" not in memory:
+        parts.append(f"the KV cache {show_bytes(memory['cache'])}")
+    if "state" in memory:
+        parts.append(f"the fixed state {show_bytes(memory['state'])}")
+    return f"{', '.join(parts)} of a device"
+
+
 def ledger_sum(model: Architecture) -> str:
     """The parameters in words of the ledger."""
     return f"{parameters(model):,}"
@@ -293,8 +334,9 @@ def starting(scenario: Scenario, found: Division) -> str:
     if found.cache_bytes < one:
         return (
             f"{name} would not start: one request of {tokens:,} tokens takes {show_bytes(one)} of cache, and "
-            f"{show_bytes(max(found.cache_bytes, 0))} would be left for it. Fewer bits, more devices or a larger share "
-            "would help."
+            f"{show_bytes(max(found.cache_bytes, 0))} would be left for it. Fewer bits or more devices"
+            + (", or a larger share," if scenario.engine.memory and scenario.engine.memory.share_name else "")
+            + " would help."
         )
     if found.taken_bytes > memory:
         return (

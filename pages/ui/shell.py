@@ -53,6 +53,9 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     st.title(title, anchor=False)
     controls.problems()
     scenario = controls.scenario(controls.inputs())
+    beyond = explain.beyond_context(scenario.model, int(scenario.workload.context_tokens))
+    if beyond:
+        st.warning(beyond)
     figures = estimate(scenario)
     rescue = None
     if not figures.fits:
@@ -63,8 +66,8 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     rule = scenario.engine.memory
     if scenario.engine.times_of:
         st.caption(
-            f"Memory is as {scenario.engine.name} divides it. Times are a {scenario.engine.times_of}'s: "
-            f"{scenario.engine.name}'s own are not fitted yet"
+            f"Memory is as {scenario.engine.name} divides it. Times are those of a {scenario.engine.times_of}: its own "
+            "are not fitted yet"
             + (", and layers left to the host would slow them." if rule and isfinite(rule.device_layers) else ".")
         )
     return scenario, figures

@@ -31,7 +31,8 @@ def _read(config: Mapping[str, Any], name: str) -> tuple[Architecture, Config]:
     given = config.get("model_type")
     if not isinstance(given, str) or given not in KINDS:
         raise Config(config, name=name).error(
-            "model_type", f"is {shown(given):.40}; understood are {', '.join(sorted(KINDS))}"
+            "model_type",
+            f"is {'missing' if given is None else f'{shown(given):.40}'}; understood are {', '.join(sorted(KINDS))}",
         )
     kind = KINDS[given]
     fields = Config(config, name=name, kind=kind)
