@@ -7,12 +7,12 @@ from calculators.estimate import estimate, largest_batch, longest_context, memor
 from calculators.recommend import changes_that_fit
 from pages.ui import charts, explain, shell, tables
 from pages.ui.explain import GIB
-from presets.catalog import cache_formats, everyday_formats
+from presets.catalog import cache_formats, offered_formats
 
 shell.guard()
 
 scenario, figures = shell.head("Memory")
-capacity = figures.capacity_bytes
+capacity, usual = figures.capacity_bytes, offered_formats(scenario.engine.name)
 charts.show(
     charts.stacked(
         explain.held(figures.memory_bytes),
@@ -53,7 +53,7 @@ with left:
         "Memory over the length of a request, for several numbers of requests",
     )
 with right:
-    rows = tables.by_format(scenario, everyday_formats())
+    rows = tables.by_format(scenario, usual)
     best = [name for name, parts in rows.items() if sum(parts.values()) <= capacity]
     charts.show(
         charts.stacked(
@@ -76,7 +76,7 @@ st.markdown(
     + f" ({explain.reach(scenario.model)})"
 )
 if not figures.fits:
-    changes = changes_that_fit(scenario, list(everyday_formats().values()), list(cache_formats().values()))
+    changes = changes_that_fit(scenario, list(usual.values()), list(cache_formats().values()))
     st.markdown(
         "Each of these alone would make it fit, cheapest first:" if changes else "No single change would make it fit."
     )

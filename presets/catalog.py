@@ -382,6 +382,21 @@ def _target(entry: Entry) -> Target:
     return Target(kinds=kinds, device=device, formats=chosen)
 
 
+def _offered(entry: Entry) -> tuple[str, ...]:
+    entry.origin()
+    if entry.name not in engines():
+        raise entry.error(f"is no engine; known are {', '.join(engines())}")
+    families = _rule(entry, "families", _families())
+    return tuple(name for name, fmt in everyday_formats().items() if fmt.family in families)
+
+
+@cache
+def offered_formats(engine: str) -> Mapping[str, Format]:
+    """The everyday formats that are usual with an engine; all of them where none are stated."""
+    offered = load("formats.toml", _offered, table("formats.toml")["offered"])
+    return MappingProxyType({name: formats()[name] for name in offered.get(engine, everyday_formats())})
+
+
 @cache
 def targets() -> Mapping[str, Target]:
     """Where a model may run, by name."""

@@ -30,10 +30,10 @@ from pages.ui.shell import PAGES
 from presets.catalog import (
     accelerators,
     engines,
-    everyday_formats,
     formats,
     losses_of,
     models,
+    offered_formats,
     scaling_laws,
     training_runs,
     what_if,
@@ -223,7 +223,7 @@ def test_the_memory_bar_adds_up_to_the_used_bytes_and_each_format_has_its_bar():
     figures = estimate(scenario_of(query))
     bar, _, by_format = charts(at)
     assert sum(array(trace["x"])[0] for trace in bar["data"]) * 2**30 == pytest.approx(figures.used_bytes)
-    assert set(by_format["data"][0]["y"]) == set(everyday_formats())
+    assert set(by_format["data"][0]["y"]) == set(offered_formats("CUDA-graph decoder"))
     text = "\n".join(element.value for element in at.markdown)
     assert f"**{largest_batch(scenario_of(query)):,}**" in text
     assert f"**{longest_context(scenario_of(query)):,}** tokens" in text
@@ -404,3 +404,15 @@ def test_components_of_one_colour_differ_in_hatch():
 def test_a_tensor_is_never_called_by_its_place_in_a_list_alone():
     *_, bits, _ = charts(app("model=Gemma+4+E2B", "pages/formats.py"))
     assert not [name for name in bits["data"][0]["y"] if name.rsplit(" ", 1)[-1].isdigit()]
+
+
+def test_an_engine_is_offered_the_formats_that_are_usual_with_it():
+    query = "model=Llama+3.1+70B&batch=8&engine="
+    for engine in engines():
+        at = app(query + engine.replace(" ", "+"), "pages/memory.py")
+        families = {fmt.family for fmt in offered_formats(engine).values()}
+        assert ("llama.cpp" in families) == (engine == "llama.cpp") and families
+        *_, by_format = charts(at)
+        assert set(by_format["data"][0]["y"]) == set(offered_formats(engine))
+        word = at.main.markdown[0].value.split("device. ")[1].removesuffix(" weights would.")
+        assert word in offered_formats(engine)

@@ -11,7 +11,7 @@ from calculators.hardware import MemoryRule
 from calculators.recommend import changes_that_fit
 from calculators.serving_memory import Division, extremes
 from pages.ui import charts, controls, explain
-from presets.catalog import cache_formats, everyday_formats
+from presets.catalog import cache_formats, offered_formats
 
 PAGES = {
     "pages/overview.py": "Overview",
@@ -59,7 +59,9 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     figures = estimate(scenario)
     rescue = None
     if not figures.fits:
-        found = changes_that_fit(scenario, list(everyday_formats().values()), list(cache_formats().values()))
+        found = changes_that_fit(
+            scenario, list(offered_formats(scenario.engine.name).values()), list(cache_formats().values())
+        )
         rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
     st.markdown(explain.markdown(explain.verdict(scenario, figures, rescue)))
     strip(scenario, figures)
