@@ -33,6 +33,11 @@ class Choice:
         return float(self.estimate.first_token_s + self.scenario.workload.output_tokens * self.estimate.token_s)
 
 
+def _known(seconds: float) -> float:
+    """Seconds, or beyond all others where they are unknown, which compare with nothing."""
+    return inf if isnan(seconds) else seconds
+
+
 def smallest(
     scenario: Scenario, formats: Mapping[str, Format], losses: Mapping[str, float], allowed: float
 ) -> tuple[str, float]:
@@ -79,5 +84,5 @@ def choose(
     if not within:
         return dict.fromkeys(PRIORITIES, best)
     found = [choice(name) for name in within]
-    fastest = min(found, key=lambda each: (isnan(each.answer_s), each.answer_s, each.estimate.token_s))
+    fastest = min(found, key=lambda each: tuple(_known(s) for s in (each.answer_s, float(each.estimate.token_s))))
     return {"latency": fastest, "quality": best, "memory": found[0]}

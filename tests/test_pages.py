@@ -416,3 +416,10 @@ def test_an_engine_is_offered_the_formats_that_are_usual_with_it():
         assert set(by_format["data"][0]["y"]) == set(offered_formats(engine))
         word = at.main.markdown[0].value.split("device. ")[1].removesuffix(" weights would.")
         assert word in offered_formats(engine)
+
+
+def test_where_no_time_is_known_no_format_is_called_the_fastest():
+    words = app("model=DeepSeek-V3+671B&tp=16", "pages/formats.py").main.markdown
+    (said,) = (each.value for each in words if "comes first" in each.value)
+    assert "its times are unknown, and it is the smallest of those that lose at most 1 %" in said
+    assert "fastest" not in said and "**unknown**" not in said

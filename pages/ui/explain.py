@@ -514,6 +514,8 @@ def choice(found: Choice, target: str, priority: str, accepted: float) -> str:
         "quality": "the least loss of all that fit",
         "memory": f"the smallest of those that lose at most {accepted:g} %",
     }[priority]
+    if priority == "latency" and not isfinite(figures.token_s):
+        reason = f"its times are unknown, and it is the smallest of those that lose at most {accepted:g} %"
     if figures.fits and found.loss_percent > accepted and priority != "quality":
         reason = f"nothing that loses at most {accepted:g} % fits, and this loses least of what does"
     words = (
@@ -528,7 +530,9 @@ def choice(found: Choice, target: str, priority: str, accepted: float) -> str:
             f"{show_bytes(figures.capacity_bytes)} a device, {lossless(found.loss_percent)}."
         )
     first = f"first token after **{show_seconds(figures.first_token_s)}**, " if isfinite(figures.first_token_s) else ""
+    step = (
+        f"each further one **{least(scenario)}{show_seconds(figures.token_s)}**, " if isfinite(figures.token_s) else ""
+    )
     return (
-        f"{words}; {first}each further one **{least(scenario)}{show_seconds(figures.token_s)}**, "
-        f"{show_bytes(figures.free_bytes)} a device to spare. The device {on_device(card, fmt)}."
+        f"{words}; {first}{step}{show_bytes(figures.free_bytes)} a device to spare. The device {on_device(card, fmt)}."
     )
