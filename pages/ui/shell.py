@@ -68,8 +68,8 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     rule = scenario.engine.memory
     if scenario.engine.times_of:
         st.caption(
-            f"Memory is as {scenario.engine.name} divides it. Times are those of a {scenario.engine.times_of}: its own "
-            "are not fitted yet"
+            f"Memory is as {scenario.engine.name} divides it. Times are those of a {scenario.engine.times_of}: "
+            f"{scenario.engine.name} has none fitted yet"
             + (", and layers left to the host would slow them." if rule and isfinite(rule.device_layers) else ".")
         )
     return scenario, figures
