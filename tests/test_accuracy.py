@@ -162,6 +162,41 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(capsys):
     assert "--by colour: no such column; columns are id, config, accelerator" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "name", ["gpu", "vllm_memory", "sglang_memory", "llamacpp_memory", "inference_peak_memory", "fit_facts"]
+)
+def test_a_column_that_a_file_does_not_have_states_nothing(name, file, capsys):
+    rows = read_rows(MEASURED / f"{name}.csv")[::4]
+    for column in rows[0]:
+        without = [{key: value for key, value in row.items() if key != column} for row in rows]
+        try:
+            main([file(*without), "--json"])
+        except SystemExit as refused:
+            assert refused.code == 2
+        else:
+            assert len(json.loads(capsys.readouterr().out)["skipped"]) <= len(rows)
+
+
+def test_a_mark_before_the_header_changes_nothing(tmp_path):
+    text = (MEASURED / "gpu.csv").read_text(encoding="utf-8")
+    (tmp_path / "marked.csv").write_text("\ufeff" + text, encoding="utf-8")
+    assert read_rows(tmp_path / "marked.csv") == ROWS
+
+
+def test_cells_missing_and_cells_beyond_the_header_are_no_figures(tmp_path):
+    (tmp_path / "rows.csv").write_text("id,quantity\na\nb,c,d,e\n")
+    assert read_rows(tmp_path / "rows.csv") == [{"id": "a", "quantity": ""}, {"id": "b", "quantity": "c"}]
+
+
+@pytest.mark.parametrize(("column", "value"), [
+    ("tensor_parallel", "0"), ("tensor_parallel", "9" * 30), ("batch", "2.5"), ("context_tokens", "-1"),
+])  # fmt: skip
+def test_a_count_that_is_none_leaves_its_row_out(column, value, file, capsys):
+    assert main([file({**ROW, column: value}, ROW), *CONFIGS, "--json"]) == 0
+    (skipped,) = json.loads(capsys.readouterr().out)["skipped"]
+    assert f"{column} is {value!r}" in skipped["reason"]
+
+
 def test_nothing_compared_is_exit_code_1(capsys, file):
     assert main([file({**ROW, "engine": "no such engine"}), *CONFIGS, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["groups"] == []

@@ -6,7 +6,7 @@ from calculators.hardware import Deployment, Engine
 from calculators.latency import all_reduce_s, decode_rows, prefill_rows, seconds
 from calculators.memory import activation_bytes, weight_bytes
 from calculators.serving_memory import generate_peak_bytes
-from presets.accuracy.rows import Configs, Row, Skip, engine_named, figure, known, memory_rule, number
+from presets.accuracy.rows import Configs, Row, Skip, count, engine_named, figure, known, memory_rule
 from presets.catalog import accelerators, cache_formats, formats
 
 COLUMNS = frozenset({"quantity", "value", "engine", "config", "accelerator"})
@@ -24,23 +24,23 @@ def prediction(row: Row, configs: Configs, profiles: Mapping[str, Engine]) -> di
     card = accelerators()[known(row, "accelerator", accelerators())]
     measured = figure(row, "value")
     if quantity == "all_reduce_s":
-        devices, message = number(row, "devices"), number(row, "batch")
+        devices, message = count(row, "devices"), count(row, "batch")
         return {quantity: (measured, float(all_reduce_s(message, devices, card.link_bytes_per_s, engine)))}
     model = configs(row["config"])
     fmt = formats()[known(row, "weight_format", formats())]
     if quantity == "weight_bytes":
         return {quantity: (measured, weight_bytes(model, fmt))}
-    deployment = Deployment(accelerator=card, tensor_parallel=number(row, "tensor_parallel"))
+    deployment = Deployment(accelerator=card, tensor_parallel=count(row, "tensor_parallel"))
     inputs = (model, fmt, cache_formats()["BF16"], deployment, engine)
-    batch = number(row, "batch")
+    batch = count(row, "batch")
     if quantity == "decode_step_s":
-        rows = decode_rows(*inputs, batch=batch, context_tokens=number(row, "context_tokens"))
+        rows = decode_rows(*inputs, batch=batch, context_tokens=count(row, "context_tokens"))
         return {quantity: (measured, float(seconds(rows)))}
-    prompt = number(row, "prompt_tokens")
+    prompt = count(row, "prompt_tokens")
     if quantity == "generate_peak_over_weights_bytes":
         peak = generate_peak_bytes(
             model, cache_formats()["BF16"], memory_rule(row["engine"], profiles), batch=batch, prompt_tokens=prompt,
-            context_tokens=number(row, "context_tokens"),
+            context_tokens=count(row, "context_tokens"),
         )  # fmt: skip
         return {quantity: (measured, float(peak))}
     if quantity == "prefill_s":

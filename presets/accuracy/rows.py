@@ -18,6 +18,7 @@ from presets.configs import model_from_config
 
 Row = Mapping[str, str]
 GIB, MIB = 2**30, 2**20
+LARGEST = 2**40  # a count above it is a mistake, and would overflow what is made of it
 NOWHERE = Accelerator(name="", memory_bytes=0, bandwidth_bytes_per_s=0)  # where only a model's division is asked for
 
 
@@ -25,10 +26,20 @@ class Skip(ValueError):
     """A row that cannot be predicted; the message is the reason."""
 
 
+class Stated(dict[str, str]):
+    """What a row states: nothing in a column that its file does not have."""
+
+    def __missing__(self, column: str) -> str:
+        return ""
+
+
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV of measurements."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows of a CSV of measurements; a cell that is missing states nothing, one beyond the header is not read."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [
+            Stated({column: cell or "" for column, cell in row.items() if column is not None})
+            for row in csv.DictReader(file)
+        ]
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,10 @@ def number(row: Row, column: str, default: int | None = None) -> int:
     """The whole number in a column, or the default where nothing stands there."""
     if default is not None and not row.get(column):
         return default
-    return int(figure(row, column))
+    value = figure(row, column)
+    if value % 1 or value >= LARGEST:
+        raise Skip(f"{column} is {row[column]!r}; a whole number below {LARGEST:,} was expected")
+    return int(value)
 
 
 def count(row: Row, column: str, default: int | None = None) -> int:
