@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import replace
 
 import pytest
+from gguf.constants import GGUFValueType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -704,3 +705,11 @@ def test_a_model_that_takes_too_long_a_link_is_refused():
     with pytest.raises(ValueError, match=rf"a link carries {MOST_CHARACTERS:,}"):
         written({"n": "".join(hashlib.sha512(f"{noise}{i}".encode()).hexdigest() for i in range(30))})
     assert fields_of(written({"n": "é"})) == {"n": "é"}
+
+
+@pytest.mark.parametrize("inner", [GGUFValueType.STRING, GGUFValueType.ARRAY])
+def test_a_header_of_endless_arrays_is_refused_before_it_is_read(inner):
+    key = struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", GGUFValueType.ARRAY, inner, 3_000_000)
+    empty = struct.pack("<Q", 0) if inner is GGUFValueType.STRING else struct.pack("<IQ", 4, 0)
+    with pytest.raises(ValueError, match="3,000,000 entries of arrays; at most 2,000,000"):
+        read_gguf([b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + key + empty * 100], name="x")

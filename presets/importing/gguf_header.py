@@ -16,6 +16,7 @@ from presets.importing.text import quoted
 
 MOST_KEYS = 100_000
 MOST_KEPT = 20_000  # entries of an array that are kept: one a layer; a vocabulary is skipped
+MOST_LISTED = 2_000_000  # texts and arrays within arrays, of which each is read: vocabularies and their merges
 SCALARS = {
     GGUFValueType.UINT8: "B", GGUFValueType.INT8: "b", GGUFValueType.UINT16: "H", GGUFValueType.INT16: "h",
     GGUFValueType.UINT32: "I", GGUFValueType.INT32: "i", GGUFValueType.FLOAT32: "f", GGUFValueType.BOOL: "?",
@@ -50,7 +51,7 @@ class _Bytes:
     """A place in the bytes of a file."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at, self.order = memoryview(data), 0, "<"
+        self.data, self.at, self.order, self.listed = memoryview(data), 0, "<", 0
 
     def take(self, count: int) -> memoryview:
         if count > len(self.data) - self.at:
@@ -83,6 +84,12 @@ class _Bytes:
         if depth > 3:
             raise ValueError(f"GGUF: byte {self.at:,}: arrays nested deeper than 4 levels")
         inner, count = self.kind(), self.number("Q")
+        if inner in (GGUFValueType.STRING, GGUFValueType.ARRAY):
+            self.listed += count
+            if self.listed > MOST_LISTED:
+                raise ValueError(
+                    f"GGUF: byte {self.at:,}: {self.listed:,} entries of arrays; at most {MOST_LISTED:,} were expected"
+                )
         if inner is GGUFValueType.STRING:
             for _ in range(count):
                 self.take(self.number("Q"))
