@@ -57,6 +57,7 @@ def test_an_absent_field_takes_the_default_of_transformers(name, changes, gained
         ("gemma-2-9b", {}, {4096: 21, None: 21}),
         ("gpt-oss-20b", {"layer_types": ...}, {128: 12, None: 12}),
         ("qwen3-4b", {"sliding_window": 512}, {None: 36}),
+        ("qwen1.5-moe-a2.7b", {"use_sliding_window": False, "sliding_window": 0}, {None: 24}),
         (
             "qwen3-4b",
             {"use_sliding_window": True, "sliding_window": ..., "max_window_layers": ...},

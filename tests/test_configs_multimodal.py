@@ -75,7 +75,6 @@ def test_the_text_only_class_has_the_text_alone(name, class_name):
         ("gemma-3-4b", "vision_config", {"image_size": 10}, "image_size"),
         ("gemma-3-4b", "vision_config", {"image_size": [896, 896]}, "image_size"),
         ("gemma-3-4b", "vision_config", {"model_type": "clip_vision_model"}, "model_type"),
-        ("gemma-3-4b", "text_config", {"hidden_size": ...}, "hidden_size"),
         ("gemma-3-4b", "text_config", {"model_type": "llama"}, "model_type"),
         ("gemma-3-4b", "text_config", {"tie_word_embeddings": False}, "tie_word_embeddings"),
         ("gemma-3-4b", "text_config", {"per_layer_config": [{}]}, "per_layer_config"),
@@ -220,6 +219,74 @@ def test_kin_stand_behind_the_default_tower_of_their_type(kind, text, part, coun
     section = {"model_type": text, **TINY, "num_key_value_heads": 4}
     fields = {"model_type": kind, "text_config": section, "projection_dim": 64}
     assert parameters_by_part(model_from_config(fields, name="x"))[part] == count
+
+
+# The text sections as published, which leave out what their class has by default; counts by transformers 5.23.
+@pytest.mark.parametrize(
+    ("kind", "text", "rest", "count"),
+    [
+        ("llava", {"model_type": "llama", "vocab_size": 32064, "max_position_embeddings": 4096}, {}, 7_063_427_072),
+        (
+            "llava_next",
+            {"model_type": "mistral", "intermediate_size": 14336, "num_key_value_heads": 8, "vocab_size": 32064},
+            {}, 7_566_747_648,
+        ),
+        (
+            "llava",
+            {
+                "model_type": "mistral", "hidden_size": 5120, "head_dim": 128, "intermediate_size": 14336,
+                "num_hidden_layers": 40, "num_key_value_heads": 8, "sliding_window": None, "vocab_size": 131072,
+            },
+            {"vision_config": {"model_type": "pixtral", "head_dim": 64, "image_size": 1024, "patch_size": 16}},
+            12_682_739_712,
+        ),
+        ("qwen2_audio", {"model_type": "qwen2", "intermediate_size": 11008, "vocab_size": 156032}, {}, 8_397_094_912),
+        (
+            "smolvlm",
+            {
+                "model_type": "llama", "head_dim": 64, "hidden_size": 2048, "intermediate_size": 8192,
+                "num_hidden_layers": 24, "num_key_value_heads": 32, "vocab_size": 49280,
+            },
+            {
+                "scale_factor": 3,
+                "vision_config": {
+                    "model_type": "smolvlm_vision", "hidden_size": 1152, "image_size": 384, "intermediate_size": 4304,
+                    "num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14,
+                },
+            },
+            2_246_784_880,
+        ),
+        (
+            "voxtral", {"model_type": "llama"},
+            {"audio_config": {"num_mel_bins": 128, "num_hidden_layers": 32, "num_attention_heads": 20}}, 4_676_271_104,
+        ),
+    ],
+)  # fmt: skip
+def test_a_text_section_leaves_out_the_sizes_of_its_class(kind, text, rest, count):
+    fields = {"model_type": kind, "text_config": text, **rest}
+    assert parameters(model_from_config(fields, name="x")) == count
+    assert parameters(model_from_config(fields_that_matter(fields), name="x")) == count
+
+
+def test_a_size_is_left_out_of_a_text_section_alone():
+    with pytest.raises(ValueError, match="hidden_size is missing"):
+        architecture("llama-3.1-8b", hidden_size=...)
+    with pytest.raises(ValueError, match=r"text_config\.num_experts is missing"):
+        within("qwen3.5-35b-a3b", "text_config", num_experts=...)
+
+
+def test_a_section_may_name_no_type_and_no_class():
+    assert parameters(within("kimi-k2.5", "vision_config", model_type="")) == parameters(architecture("kimi-k2.5"))
+    assert parameters(within("gemma-3-4b", "text_config", architectures=None)) == parameters(architecture("gemma-3-4b"))
+
+
+def test_llama_4_has_no_experts_where_it_lists_no_layers_of_them():
+    plain = within(
+        "llama-4-scout-17b-16e", "text_config", moe_layers=[], interleave_moe_layer_step=0, num_local_experts=0,
+        num_experts_per_tok=0,
+    )  # fmt: skip
+    assert parameters_by_part(plain)["mlp"] == 48 * 3 * 5120 * 16_384
+    assert not any(block.mlp.experts for block in plain.blocks)
 
 
 def test_whisper_keeps_the_keys_and_values_of_its_recording():

@@ -7,6 +7,7 @@ import pytest
 from calculators.architecture import parameters
 from presets import model_from_config
 from presets.configs import KINDS
+from presets.configs.multimodal import LEFT_OUT, WRITTEN
 from tests.facts import COUNTS, VARIANTS, config
 
 pytestmark = pytest.mark.transformers
@@ -65,3 +66,9 @@ def test_changed_fields_change_both_alike(name, changes):
 def test_the_stored_variants_are_what_transformers_builds(kind):
     for variant in VARIANTS[kind]:
         assert built(variant["config"], variant["class"]).num_parameters() == variant["parameters"]
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT)
+def test_the_sizes_that_a_text_section_leaves_out_are_those_of_its_class(kind):
+    fields = pytest.importorskip("transformers").models.auto.configuration_auto.CONFIG_MAPPING[kind]()
+    assert LEFT_OUT[kind] == tuple(getattr(fields, name) for name in WRITTEN)

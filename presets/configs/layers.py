@@ -15,7 +15,8 @@ FULL, SLIDING = "full_attention", "sliding_attention"
 
 def bare(config: Config) -> bool:
     """Whether the checkpoint is a model without the head that guesses words."""
-    classes = config.given("architectures")
+    config.asked.setdefault("architectures", None)
+    classes = config.fields.get("architectures")
     return isinstance(classes, list) and bool(classes) and str(classes[0]).lower().endswith("model")
 
 
@@ -74,7 +75,10 @@ def windowed(
 ) -> list[GroupedQueryAttention]:
     """One attention a layer, with the config's window where `layer_types`, or the type's rule, says it slides."""
     rule = [SLIDING if slides(i) else FULL for i in range(config.layers())]
-    window, kinds = config.optional_count("sliding_window"), config.layer_kinds(rule, listed=listed)
+    kinds = config.layer_kinds(rule, listed=listed)
+    if SLIDING not in kinds and config.given("sliding_window") == 0:  # as transformers writes a window it does not use
+        return [attention] * len(kinds)
+    window = config.optional_count("sliding_window")
     if window is None and SLIDING in kinds:
         raise config.error("sliding_window", "is null, but there are sliding_attention layers")
     return [replace(attention, window=window) if kind == SLIDING else attention for kind in kinds]

@@ -32,6 +32,36 @@ def composes(
 
 COMPOSED = {"whisper"}  # model_types that a text section cannot have
 
+# A section is written without the fields that are its class's defaults (to_diff_dict of transformers 5.23), so there a
+# size that is missing is the default, which at the top of a config it would not be: always written there.
+WRITTEN = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+LEFT_OUT: Mapping[str, tuple[int, ...]] = {
+    "cohere": (8192, 22528, 40, 64, 256000),
+    "cohere2": (8192, 22528, 40, 64, 256000),
+    "gemma": (3072, 24576, 28, 16, 256000),
+    "gemma2": (2304, 9216, 26, 8, 256000),
+    "gemma3_text": (2304, 9216, 26, 8, 262208),
+    "gemma4_text": (2304, 9216, 30, 8, 262144),
+    "glm4v_text": (4096, 13696, 40, 32, 151552),
+    "granite": (4096, 11008, 32, 32, 32000),
+    "llama": (4096, 11008, 32, 32, 32000),
+    "ministral3": (4096, 14336, 34, 32, 131072),
+    "mistral": (4096, 14336, 32, 32, 32000),
+    "mllama_text_model": (4096, 14336, 40, 32, 128256),
+    "phi3": (3072, 8192, 32, 32, 32064),
+    "qwen2": (4096, 22016, 32, 32, 151936),
+    "qwen2_vl_text": (8192, 29568, 80, 64, 152064),
+    "qwen2_5_vl_text": (8192, 29568, 80, 64, 152064),
+    "qwen3": (4096, 22016, 32, 32, 151936),
+    "qwen3_5_text": (4096, 12288, 32, 16, 248320),
+    "qwen3_vl_text": (4096, 22016, 32, 32, 151936),
+}
+
+
+def left_out(kind: str) -> dict[str, int]:
+    """The sizes that a text section of this model_type has where it names none."""
+    return dict(zip(WRITTEN, LEFT_OUT.get(kind, ()), strict=False))
+
 
 def text_only(config: Config) -> bool:
     """Whether `architectures` names the class that has the text section alone."""
@@ -55,14 +85,14 @@ def language(
     """
     section = config.section("text_config")
     given = section.given("model_type")
-    name = kind if given in (..., None) else given
+    name = kind if given in (..., None, "") else given
     understood = isinstance(name, str) and name in KINDS and KINDS[name].native and name not in COMPOSED
     if name != kind and not (understood if types is None else name in types):
         expected = f"{kind}, or another that is understood" if types is None else " or ".join((kind, *types))
         raise section.error("model_type", f"is {name!r:.40}; {expected} was expected")
     if section.is_listed("per_layer_config"):
         raise section.error("per_layer_config", "is given; layers of different sizes are not understood yet")
-    return read_as(section, like or name, **defaults), section
+    return read_as(section, like or name, **{**left_out(name), **defaults}), section
 
 
 def read_as(section: Config, kind: str, **defaults: Any) -> Architecture:
@@ -250,8 +280,11 @@ def llama4_text(config: Config) -> Architecture:
     """Llama 4: layers with rotary positions attend within chunks; experts in every few layers, one of them shared."""
     layers = config.layers()
     attention = biased(config)
-    step, sparse = config.count("interleave_moe_layer_step"), config.given("moe_layers")
-    routed = set(range(step - 1, layers, step)) if sparse is None else config.layer_numbers("moe_layers")
+    if config.given("moe_layers") is None:
+        step = config.count("interleave_moe_layer_step")
+        routed = frozenset(range(step - 1, layers, step))
+    else:
+        routed = config.layer_numbers("moe_layers")
     mlps: list[MLP] = []
     if any(i in routed for i in range(layers)):
         width = config.count("intermediate_size")
@@ -300,8 +333,9 @@ def mllama(config: Config) -> Architecture:
     if section.given("model_type") not in (..., "mllama_text_model"):
         raise section.error("model_type", "is not mllama_text_model")
     section.default(
-        max_position_embeddings=131072, num_key_value_heads=8, cross_attention_layers=[3, 8, 13, 18, 23, 28, 33, 38]
-    )
+        max_position_embeddings=131072, num_key_value_heads=8, cross_attention_layers=[3, 8, 13, 18, 23, 28, 33, 38],
+        **left_out("mllama_text_model"),
+    )  # fmt: skip
     never_tied(config, section)
     layers, crossed = section.layers(), section.numbers("cross_attention_layers")
     if any(not 0 <= number < layers for number in crossed):
@@ -446,8 +480,9 @@ def qwen2_audio(config: Config) -> Architecture:
 def voxtral(config: Config) -> Architecture:
     """Voxtral: Whisper's encoder, four frames joined, a projector of two matrices."""
     whole_only(config)
+    sizes: dict[str, Any] = dict(zip(WRITTEN, (3072, 8192, 30, 32, 131072), strict=True))
     text, section = language(
-        config, "llama", types=None, num_key_value_heads=8, head_dim=128, max_position_embeddings=131072
+        config, "llama", types=None, num_key_value_heads=8, head_dim=128, max_position_embeddings=131072, **sizes
     )
     never_tied(config, section)
     tower, audio = encoder(config, "audio_config", "voxtral_encoder")

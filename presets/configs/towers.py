@@ -50,7 +50,7 @@ def encoder(
     """
     section = config.section(field, absent=absent or {})
     given = section.given("model_type")
-    if others is not None and given not in (..., None, kind, *others):
+    if others is not None and given not in (..., None, "", kind, *others):
         raise section.error("model_type", f"is {given!r:.40}; {' or '.join((kind, *others))} was expected")
     entry = ENCODERS.get(str(given) if others else kind, ENCODERS[kind])
     section.default(**entry.defaults)
