@@ -159,6 +159,46 @@ def test_gemma_4_routes_experts_beside_its_dense_mlp():
     assert after["norms"] - before["norms"] == 60 * 3 * 5376
 
 
+def per_layer(name, **sizes):
+    """A Gemma 4 config as transformers 5.23 writes it: sizes of full layers in per_layer_config."""
+    text = config(name)["text_config"]
+    full = [f"{number:02}" for number, kind in enumerate(text["layer_types"]) if kind == "full_attention"]
+    return within(
+        name, "text_config", global_head_dim=..., num_global_key_value_heads=...,
+        per_layer_config={number: sizes for number in full},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("gemma-4-31b", {"head_dim": 512, "num_key_value_heads": 4}), ("gemma-4-e2b", {"head_dim": 512})],
+)
+def test_gemma_4_may_give_the_sizes_of_full_layers_for_each(name, sizes):
+    assert per_layer(name, **sizes).blocks == architecture(name).blocks
+    same = within(name, "text_config", global_head_dim=256, num_global_key_value_heads=None)
+    assert per_layer(name).blocks == same.blocks
+    fields = {"global_head_dim": ..., "num_global_key_value_heads": ..., "per_layer_config": {}}
+    assert within(name, "text_config", **fields).blocks == same.blocks
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ({"05": {"head_dim": 512}}, "must name each full_attention layer"),
+        ({f"{n:02}": {"head_dim": 512 if n > 5 else 256} for n in range(5, 60, 6)}, "differs among full_attention"),
+        ({f"{n:02}": {"head_dim": 512, "hidden_size": 3} for n in range(5, 60, 6)}, r"05\.hidden_size is given"),
+        ({"x": {}}, "must name each full_attention layer"),
+    ],
+)
+def test_other_sizes_a_layer_are_refused(listed, message):
+    with pytest.raises(ValueError, match=rf"text_config\.per_layer_config.*{message}"):
+        within(
+            "gemma-4-31b", "text_config", global_head_dim=..., num_global_key_value_heads=..., per_layer_config=listed
+        )
+    with pytest.raises(ValueError, match=r"text_config\.global_head_dim is 512"):
+        within("gemma-4-31b", "text_config", per_layer_config=listed)
+
+
 def test_gemma_4_stores_a_scale_a_layer_that_is_no_parameter():
     (row,) = {row.name: row for row in all_tensors(architecture("gemma-4-31b")) if row.buffer}.values()
     assert row.name == "layer_scalar"

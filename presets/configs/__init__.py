@@ -48,7 +48,7 @@ def _read(config: Mapping[str, Any], name: str) -> tuple[Architecture, Config]:
         raise fields.error(
             "architectures", f"is {shown(classes):.60}, which contradicts model_type {given!r:.40} or has another head"
         )
-    if fields.is_listed("per_layer_config"):
+    if fields.is_listed("per_layer_config") and "per_layer_config" not in kind.defaults:
         raise fields.error("per_layer_config", "is given; layers of different sizes are not understood yet")
     return replace(kind.read(fields), model_type=given), fields
 

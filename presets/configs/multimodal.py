@@ -90,7 +90,7 @@ def language(
     if name != kind and not (understood if types is None else name in types):
         expected = f"{kind}, or another that is understood" if types is None else " or ".join((kind, *types))
         raise section.error("model_type", f"is {name!r:.40}; {expected} was expected")
-    if section.is_listed("per_layer_config"):
+    if section.is_listed("per_layer_config") and "per_layer_config" not in KINDS[like or name].defaults:
         raise section.error("per_layer_config", "is given; layers of different sizes are not understood yet")
     return read_as(section, like or name, **{**left_out(name), **defaults}), section
 
@@ -160,6 +160,32 @@ def gemma3(config: Config) -> Architecture:
     return replace(text, tied_embeddings=tied(config, section), towers=(extended(tower, *projector),))
 
 
+def full_sizes(config: Config, kinds: Sequence[str], kv_heads: int) -> tuple[int, int]:
+    """(width of a head, KV heads) of full layers.
+
+    Published configs have a field for each; transformers 5.23 writes for each layer what differs from the others.
+    """
+    if not config.is_listed("per_layer_config"):
+        global_heads = config.optional_count("num_global_key_value_heads")
+        return config.count("global_head_dim"), (config.flag("attention_k_eq_v") and global_heads) or kv_heads
+    config.refuse("such fields beside per_layer_config", ("global_head_dim", "num_global_key_value_heads"))
+    listed = config.section("per_layer_config")
+    layers = {number: listed.section(number) for number in listed.fields}
+    full = {number for number, kind in enumerate(kinds) if kind == FULL}
+    if not layers:
+        return config.count("head_dim"), kv_heads
+    if not all(number.isdecimal() for number in layers) or {int(number) for number in layers} != full:
+        raise config.error("per_layer_config", "must name each full_attention layer, and no other")
+    for layer in layers.values():
+        layer.default(head_dim=config.count("head_dim"), num_key_value_heads=kv_heads)
+        if extra := sorted(set(layer.fields) - {"head_dim", "num_key_value_heads"}):
+            raise layer.error(extra[0], "is given; only head_dim and num_key_value_heads are understood")
+    sizes = {(layer.count("head_dim"), layer.count("num_key_value_heads")) for layer in layers.values()}
+    if len(sizes) > 1:
+        raise config.error("per_layer_config", "differs among full_attention layers, which is not understood")
+    return sizes.pop()
+
+
 def gemma4_kinds(config: Config) -> list[str]:
     """The kind of each layer: every sixth is full, and the last in any case."""
     layers = config.layers()
@@ -171,7 +197,7 @@ def gemma4_kinds(config: Config) -> list[str]:
     "gemma4_text",
     tie_word_embeddings=True, max_position_embeddings=131072, num_key_value_heads=4, head_dim=256, global_head_dim=512,
     num_global_key_value_heads=None, sliding_window=512, vocab_size_per_layer_input=262144,
-    hidden_size_per_layer_input=256, num_kv_shared_layers=0, use_bidirectional_attention=None,
+    hidden_size_per_layer_input=256, num_kv_shared_layers=0, use_bidirectional_attention=None, per_layer_config=None,
 )  # fmt: skip
 def gemma4_text(config: Config) -> Architecture:
     """Gemma 4: full layers of wider heads, layers that share an earlier one's cache, an embedding for each layer."""
@@ -183,13 +209,8 @@ def gemma4_text(config: Config) -> Architecture:
     if first < 0 or (shared and set(kinds[:first]) != set(kinds)):
         raise config.error("num_kv_shared_layers", f"is {shared}; a layer of each kind must come before them")
     sliding = biased(config)
-    keys_only, global_heads = config.flag("attention_k_eq_v"), config.optional_count("num_global_key_value_heads")
-    full = replace(
-        sliding,
-        head_dim=config.count("global_head_dim"),
-        kv_heads=global_heads if keys_only and global_heads else sliding.kv_heads,
-        values_from_keys=keys_only,
-    )
+    wide, kv_heads = full_sizes(config, kinds, sliding.kv_heads)
+    full = replace(sliding, head_dim=wide, kv_heads=kv_heads, values_from_keys=config.flag("attention_k_eq_v"))
     if full.heads % full.kv_heads:
         raise config.error("num_global_key_value_heads", f"is {full.kv_heads}; it must divide {full.heads} heads")
     if full.head_dim % 2:
