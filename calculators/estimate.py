@@ -11,7 +11,7 @@ from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture
 from calculators.formats import Format
 from calculators.hardware import Deployment, Engine, MemoryRule
-from calculators.latency import Work, decode_rows, prefill_rows, seconds
+from calculators.latency import Work, decode_rows, prompt_rows, seconds
 from calculators.memory import activation_bytes, device_cache_bytes, device_state_bytes, device_weight_bytes, total
 from calculators.serving_memory import Division, charged_bytes, division, loaded_by_part, tokens_bytes
 from calculators.tensor import PARTS
@@ -155,7 +155,7 @@ def _pass_inputs(scenario: Scenario) -> tuple[Architecture, Format, Format, Depl
 
 def first_token_rows(scenario: Scenario) -> list[Work]:
     """Rows of work until the first token of one request alone."""
-    return prefill_rows(*_pass_inputs(scenario), batch=1, prompt_tokens=scenario.workload.prompt_tokens)
+    return prompt_rows(*_pass_inputs(scenario), prompt_tokens=scenario.workload.prompt_tokens)
 
 
 def token_rows(scenario: Scenario) -> list[Work]:
@@ -184,7 +184,9 @@ def estimate(scenario: Scenario) -> Estimate:
     batch = batch_per_replica(scenario)
     first_token_s = seconds(first_token_rows(scenario))
     token_s = seconds(token_rows(scenario)) if scenario.model.generates else UNKNOWN
-    prompts_s = first_token_s * (batch + deployment.pipeline_parallel - 1) / deployment.pipeline_parallel
+    arrival_s = scenario.engine.scheduler.request_s
+    turns = (batch + deployment.pipeline_parallel - 1) / deployment.pipeline_parallel
+    prompts_s = arrival_s + (first_token_s - arrival_s) * turns
     request_s = prompts_s + workload.output_tokens * token_s
     tokens_per_s = workload.batch * workload.output_tokens / request_s
     per_token_s = deployment.devices / tokens_per_s

@@ -17,6 +17,7 @@ class Accelerator:
 
     What nobody published is UNKNOWN. Every figure may be an array over many devices, so that one estimate serves all.
     `link_bytes_per_s` is one direction of one device; `node_devices` is how many such links join directly.
+    `host_bytes_per_s` is what the device reads of the host's memory: PCIe, or its own bandwidth where they share one.
     """
 
     name: str | NDArray[np.str_]
@@ -24,6 +25,7 @@ class Accelerator:
     bandwidth_bytes_per_s: Quantity
     peak_flops_per_s: Mapping[str, Quantity] = field(default_factory=lambda: MappingProxyType({}))
     link_bytes_per_s: Quantity = UNKNOWN
+    host_bytes_per_s: Quantity = UNKNOWN
     node_devices: Quantity = 8
     power_w: Quantity = UNKNOWN
     usd_per_hour: Quantity = UNKNOWN
@@ -39,11 +41,16 @@ class Accelerator:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deployment:
-    """`replicas` copies of the model, each over tensor_parallel x pipeline_parallel devices; counts may be arrays."""
+    """`replicas` copies of the model, each over tensor_parallel x pipeline_parallel devices; counts may be arrays.
+
+    `expert_parallel`: routed experts are divided whole over so many groups of the tensor-parallel devices, each of
+    which divides its experts further; 1 divides every expert over all of them.
+    """
 
     accelerator: Accelerator
     tensor_parallel: Quantity = 1
     pipeline_parallel: Quantity = 1
+    expert_parallel: Quantity = 1
     replicas: Quantity = 1
 
     @property
@@ -137,31 +144,53 @@ class MemoryRule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Scheduler:
+    """How an engine's server spends time around its passes; zeros are those of a scheduler that costs nothing.
+
+    `step_s`: choosing and sampling, in every step. `request_s`: from a request's arrival to its first step. `mixes`:
+    a prompt's chunk rides in a decode step; otherwise it stops the others for its whole pass. `grouping`: share of
+    the prompts that fit one chunk together which a request waits for. `burst`: share of the others' prompts that it
+    queues behind, having come together with them.
+    """
+
+    step_s: Quantity = 0.0
+    request_s: Quantity = 0.0
+    burst: Quantity = 0.0
+    grouping: Quantity = 0.0
+    mixes: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Engine:
     """What no data sheet gives: the share of each rate that an engine reaches and what it adds, fitted to measurements.
 
-    Shares are of the data sheet's figure. `traffic_passes`: how often a token's working values cross memory a layer.
+    Shares are of the data sheet's figure; `narrow_arithmetic` is the part of them that remains in types narrower than
+    16 bits. `traffic_passes`: how often a token's working values cross memory a layer. A fit gives arrays.
     """
 
     name: str
-    weight_bandwidth: float
-    cache_bandwidth: float
-    arithmetic: float
-    attention_arithmetic: float
-    product_s: float
-    expert_bandwidth: float
-    expert_arithmetic: float
-    expert_product_s: float
-    traffic_passes: float
-    all_reduce_s: float
-    hop_s: float
-    link_bandwidth: float
+    weight_bandwidth: Quantity
+    cache_bandwidth: Quantity
+    arithmetic: Quantity
+    attention_arithmetic: Quantity
+    narrow_arithmetic: Quantity
+    product_s: Quantity
+    expert_bandwidth: Quantity
+    expert_arithmetic: Quantity
+    expert_product_s: Quantity
+    expert_tile_rows: Quantity
+    traffic_passes: Quantity
+    all_reduce_s: Quantity
+    hop_s: Quantity
+    link_bandwidth: Quantity
     reserve_bytes: float
     parallel_reserve_bytes: float
     chunk_tokens: float
     small_chunk_tokens: float
+    scheduler: Scheduler = Scheduler()
     memory: MemoryRule | None = None  # None: it may fill the device, and the cache takes what requests need
-    times_of: str = ""  # whose rates and overheads these are, where nobody has fitted this engine's own
+    times_of: str = ""  # whose rates and overheads these are, where this engine's own were not measured
+    fitted: bool = True  # whether its times were fitted to measurements of it
     source: str = ""
     checked: date | None = None  # the day the source was read
     measured_as: tuple[str, ...] = ()  # what measurements call it
@@ -171,3 +200,9 @@ class Engine:
     def prefill_tokens(self, memory_bytes: Quantity) -> Quantity:
         """Prompt tokens run through the model at once at most, a count: more on devices of 70 GiB and above."""
         return np.where(np.asarray(memory_bytes) >= 70 * 2**30, self.chunk_tokens, self.small_chunk_tokens)[()]
+
+    def tokens_at_once(self, accelerator: Accelerator) -> Quantity:
+        """Tokens that a step takes at most, a count: by the memory rule where there is one."""
+        if self.memory is None:
+            return self.prefill_tokens(accelerator.memory_bytes)
+        return self.memory.step(accelerator)[0]

@@ -5,7 +5,7 @@ sheet's times the share that the engine reaches.
 Source of the roofline: Williams et al. 2009, doi:10.1145/1498765.1498785.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -107,18 +107,57 @@ def experts_read(experts: int, chosen: int, tokens: Quantity) -> Quantity:
     return experts * (1 - (1 - chosen / experts) ** tokens)
 
 
+def busiest_experts(
+    experts: int, chosen: int, tokens: Quantity, groups: Quantity
+) -> tuple[Quantity, Quantity]:  # fmt: skip
+    """Load of the busiest of `groups` groups of experts as multiples of the mean: (tokens it serves, experts it reads).
+
+    Of n nearly normal counts the largest is on average no more than mean + deviation x sqrt(2 ln n) (Boucheron et al.
+    2013, Concentration Inequalities, theorem 2.5). Choices are taken to be even: a token's are k of E without
+    replacement, an expert is touched or not by itself. One group has no busiest.
+
+    >>> busiest_experts(8, 2, tokens=100, groups=1) == (1.0, 1.0)
+    True
+    """
+    spread = np.sqrt(2 * np.log(groups))
+    served = tokens * chosen / groups
+    variance = served * (1 - 1 / groups) * (experts - chosen) / max(experts - 1, 1)
+    each = experts / groups
+    touched = experts_read(experts, chosen, tokens) / experts
+    reads = np.minimum(each * touched + spread * np.sqrt(each * touched * (1 - touched)), each)
+    return 1 + spread * np.sqrt(variance) / served, reads / (each * touched)
+
+
 def _peak(deployment: Deployment, arithmetic: str, *, decode: bool) -> Quantity:
     """FLOP/s to reckon with. Where unknown, a decode step counts its memory alone, a lower bound; a prompt cannot."""
     rate = deployment.accelerator.peak(arithmetic)
     return np.where(np.isnan(rate), np.inf, rate)[()] if decode else rate
 
 
+def _read_s(read: Quantity, share: Quantity, deployment: Deployment, hosted: Quantity) -> Quantity:
+    """Seconds to read bytes of which the share `hosted` stands in the host's memory and comes over the device's bus."""
+    card = deployment.accelerator
+    if not np.any(hosted):
+        return read / (share * card.bandwidth_bytes_per_s)
+    local = read * (1 - hosted) / (share * card.bandwidth_bytes_per_s)
+    return local + np.where(np.asarray(hosted) > 0, read * hosted / card.host_bytes_per_s, 0.0)[()]
+
+
+def _hosted(model: Architecture, engine: Engine) -> tuple[Quantity, Quantity]:
+    """Share of the layers that an engine keeps in the host's memory; 1 where the head stands there too, else 0."""
+    kept: Quantity = np.inf if engine.memory is None else engine.memory.device_layers
+    head = np.where(np.asarray(kept) > model.layers, 0.0, 1.0)[()]
+    return 1 - np.minimum(kept, model.layers) / model.layers, head
+
+
 def _product_rows(
     model: Architecture, fmt: Format, deployment: Deployment, engine: Engine, *,
     tokens: Quantity, heads: Quantity, decode: bool,
 ) -> list[Work]:  # fmt: skip
-    card, width = deployment.accelerator, deployment.tensor_parallel
+    width = deployment.tensor_parallel
     peak, peak_16 = (_peak(deployment, kind, decode=decode) for kind in (fmt.arithmetic, "bf16"))
+    narrow = np.where(np.asarray(peak) > peak_16, engine.narrow_arithmetic, 1.0)[()]
+    layers_hosted, head_hosted = _hosted(model, engine)
     rows = []
     for row in _products(model, fmt):
         shards: Quantity = width if row.shards is None else np.minimum(width, row.shards)
@@ -127,17 +166,29 @@ def _product_rows(
         read: Quantity = row.stored / shards
         arithmetic, bandwidth, start = engine.arithmetic, engine.weight_bandwidth, engine.product_s
         if row.experts:
-            read = read * (experts_read(row.experts, row.chosen, through) / row.experts)
+            served: Quantity = 1.0
+            touched: Quantity = 1.0
+            if np.any(np.asarray(deployment.expert_parallel) > 1):
+                served, touched = busiest_experts(row.experts, row.chosen, through, deployment.expert_parallel)
+            share = experts_read(row.experts, row.chosen, through) / row.experts
+            read = read * share * touched
+            # Each expert's rows are padded to whole tiles: on average half a tile of work that serves no token.
+            padded = engine.expert_tile_rows / 2 * share * row.experts / (through * row.chosen)
+            flops_done = flops * (served + padded * touched)
+            flops = flops * served
             arithmetic, bandwidth = engine.expert_arithmetic, engine.expert_bandwidth
             start = engine.expert_product_s
+        rate = arithmetic * (peak_16 if row.part in fmt.leaves else narrow * peak)
         rows.append(
             Work(
                 part=row.part,
                 shared=row.part == "attention" and row.shards is not None,
                 flops=flops,
                 bytes_read=read,
-                arithmetic_s=flops / (arithmetic * (peak_16 if row.part in fmt.leaves else peak)),
-                bandwidth_s=read / (bandwidth * card.bandwidth_bytes_per_s),
+                arithmetic_s=(flops_done if row.experts else flops) / rate,
+                bandwidth_s=_read_s(
+                    read, bandwidth, deployment, head_hosted if row.part == "lm_head" else layers_hosted
+                ),
                 overhead_s=row.products * start,
             )
         )
@@ -146,10 +197,13 @@ def _product_rows(
 
 def _attention_rows(
     model: Architecture, cache: Format, deployment: Deployment, engine: Engine, *,
-    sequences: Quantity, context_tokens: Quantity, decode: bool,
+    sequences: Quantity, context_tokens: Quantity, decode: bool, queries: Quantity = 1, cached_tokens: Quantity = 0,
 ) -> list[Work]:  # fmt: skip
-    card, width = deployment.accelerator, deployment.tensor_parallel
+    """Attention of each kind of layer: in a decode step `queries` new tokens of each sequence, else a whole prompt of
+    which `cached_tokens` stand in the cache already."""
+    width = deployment.tensor_parallel
     peak = _peak(deployment, "bf16", decode=decode)
+    hosted, _ = _hosted(model, engine)
     kinds: dict[object, int] = {}
     for block in model.blocks:
         kinds[block.attention] = kinds.get(block.attention, 0) + block.count
@@ -159,9 +213,11 @@ def _attention_rows(
         if not layers or attention in (NoAttention(), LinearMixer()):
             continue
         seen = reach(attention, context_tokens)
-        pairs = seen if decode else attended_pairs(attention, context_tokens)
-        scored = context_tokens if decode else context_tokens * (context_tokens + 1) / 2
-        tokens = 1 if decode else context_tokens
+        pairs, scored, tokens = seen * queries, context_tokens * queries, queries
+        if not decode:
+            pairs = attended_pairs(attention, context_tokens) - attended_pairs(attention, cached_tokens)
+            scored = (context_tokens * (context_tokens + 1) - cached_tokens * (cached_tokens + 1)) / 2
+            tokens = context_tokens - cached_tokens
         flops = pairs * attention.flops_per_pair(decode=decode) + scored * attention.index_flops_per_pair
         flops = (flops + tokens * attention.flops_per_token) * sequences * layers / width
         read = seen * cache.stream_bytes(attention.read_values) / np.minimum(width, attention.cache_shards)
@@ -176,7 +232,7 @@ def _attention_rows(
                 flops=flops,
                 bytes_read=read,
                 arithmetic_s=flops / (engine.attention_arithmetic * peak),
-                bandwidth_s=read / (engine.cache_bandwidth * card.bandwidth_bytes_per_s),
+                bandwidth_s=_read_s(read, engine.cache_bandwidth, deployment, hosted),
                 overhead_s=layers * engine.product_s,
             )
         )
@@ -184,9 +240,14 @@ def _attention_rows(
 
 
 def _elementwise_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
-    """Norms, rotary embedding, activation functions, residual sums: the working values cross memory a few times."""
+    """Norms, rotary embedding, activation functions, residual sums: the working values cross memory a few times.
+
+    Copies of a token for its experts are gathered whole on each device, whose experts are divided by their width.
+    """
     whole, divided = working_values(model)
-    values = model.layers * (whole + divided / deployment.tensor_parallel)
+    gathered = max(block.mlp.gathered_values(model.hidden) for block in model.blocks)
+    width = deployment.tensor_parallel
+    values = model.layers * (whole + gathered / deployment.expert_parallel + (divided - gathered) / width)
     moved = 2 * engine.traffic_passes * tokens * values
     return Work(part="norms", bytes_read=moved, bandwidth_s=moved / deployment.accelerator.bandwidth_bytes_per_s)
 
@@ -203,46 +264,152 @@ def _reductions(model: Architecture) -> int:
     return sum(block.count * block.reductions for block in model.blocks)
 
 
+@lru_cache(maxsize=512)
+def _exchanges(model: Architecture) -> tuple[tuple[int, int], ...]:
+    """(Layers, experts that a token chooses) of the kinds of expert layers."""
+    layers: dict[int, int] = {}
+    for block in model.blocks:
+        if block.mlp.experts:
+            layers[block.mlp.chosen] = layers.get(block.mlp.chosen, 0) + block.count
+    return tuple((count, chosen) for chosen, count in layers.items())
+
+
+def all_to_all_s(message_bytes: Quantity, groups: Quantity, link_bytes_per_s: Quantity, engine: Engine) -> Quantity:
+    """Seconds of one exchange in which each device sends (groups - 1)/groups of a message to the others at once."""
+    moved = message_bytes * (groups - 1) / groups
+    return engine.all_reduce_s + engine.hop_s + moved / (engine.link_bandwidth * link_bytes_per_s)
+
+
 def _links_row(model: Architecture, deployment: Deployment, engine: Engine, tokens: Quantity) -> Work:
     """The all-reduces of each layer and one after the embedding, and a hand-over between pipeline stages.
 
+    Where experts are divided whole, tokens travel to those that they chose and back in place of the all-reduce after
+    them: a token goes to at most one copy a group, chosen / groups of the groups on average.
+
     All-reduces beyond the devices that a node joins take an unknown time; a hand-over is small wherever it goes.
     """
-    width, stages = deployment.tensor_parallel, deployment.pipeline_parallel
+    width, stages, groups = deployment.tensor_parallel, deployment.pipeline_parallel, deployment.expert_parallel
     link = deployment.accelerator.link_bytes_per_s
     joined = np.where(np.asarray(width) <= deployment.accelerator.node_devices, link, UNKNOWN)[()]
     message = 2 * tokens * model.hidden
-    reduces = (_reductions(model) + 1) * all_reduce_s(message, width, joined, engine)
+    reduce_s = all_reduce_s(message, width, joined, engine)
+    reduces = (_reductions(model) + 1) * reduce_s  # and the embedding
+    for layers, chosen in _exchanges(model) if np.any(np.asarray(groups) > 1) else ():
+        sent = message * np.minimum(chosen / groups, 1)
+        exchange = layers * (2 * all_to_all_s(sent, groups, joined, engine) - reduce_s)
+        reduces = reduces + np.where(np.asarray(groups) > 1, exchange, 0.0)
     handovers = (stages - 1) * (engine.all_reduce_s + message / (engine.link_bandwidth * link))
     several, staged = np.asarray(width) > 1, np.asarray(stages) > 1
     return Work(part="links", links_s=(np.where(several, reduces, 0.0) + np.where(staged, handovers, 0.0))[()])
 
 
+def _step_row(engine: Engine) -> Work:
+    """What the server does in every step beside the pass: choosing what runs, sampling, handing out tokens."""
+    return Work(part="scheduler", overhead_s=engine.scheduler.step_s)
+
+
 def decode_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
-    batch: Quantity, context_tokens: Quantity,
+    batch: Quantity, context_tokens: Quantity, queries: Quantity = 1,
 ) -> list[Work]:  # fmt: skip
-    """Rows of one decode step: `batch` sequences gain one token each with `context_tokens` in the cache."""
+    """Rows of one decode step: `batch` sequences gain one token each with `context_tokens` in the cache.
+
+    `queries` tokens of each sequence pass at once where drafts are checked; its cache is read once for all of them.
+    """
+    tokens = batch * queries
     return [
-        *_product_rows(model, fmt, deployment, engine, tokens=batch, heads=batch, decode=True),
-        *_attention_rows(model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True),
-        _elementwise_row(model, deployment, engine, batch),
-        _links_row(model, deployment, engine, batch),
-    ]
+        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=tokens, decode=True),
+        *_attention_rows(
+            model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True,
+            queries=queries,
+        ),
+        _elementwise_row(model, deployment, engine, tokens),
+        _links_row(model, deployment, engine, tokens),
+        _step_row(engine),
+    ]  # fmt: skip
 
 
 def prefill_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
-    batch: Quantity, prompt_tokens: Quantity,
+    batch: Quantity, prompt_tokens: Quantity, cached_tokens: Quantity = 0,
 ) -> list[Work]:  # fmt: skip
-    """Rows of a forward pass over `batch` prompts of `prompt_tokens` each; the head runs for each last token only."""
-    tokens = batch * prompt_tokens
+    """Rows of a forward pass over `batch` prompts of `prompt_tokens` each; the head runs for each last token only.
+
+    `cached_tokens` of each prompt stand in the prefix cache: the rest attends to them and passes alone.
+    """
+    tokens = batch * (prompt_tokens - cached_tokens)
     return [
         *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=batch, decode=False),
-        *_attention_rows(model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False),
+        *_attention_rows(
+            model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False,
+            cached_tokens=cached_tokens,
+        ),
         _elementwise_row(model, deployment, engine, tokens),
         _links_row(model, deployment, engine, tokens),
-    ]
+        _step_row(engine),
+    ]  # fmt: skip
+
+
+def mixed_rows(
+    model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
+    batch: Quantity, context_tokens: Quantity, prompt_tokens: Quantity, chunk_tokens: Quantity,
+    queries: Quantity = 1, cached_tokens: Quantity = 0,
+) -> list[Work]:  # fmt: skip
+    """Rows of one step in which `batch` sequences gain a token and a prompt advances by `chunk_tokens` of its tokens.
+
+    Chunked prefill, Agrawal et al. 2023, arXiv:2308.16369: one pass over the weights serves both. The prompt's
+    attention is its mean over the chunks.
+    """
+    generated = batch * queries
+    tokens = generated + chunk_tokens
+    chunks = (prompt_tokens - cached_tokens) / chunk_tokens
+    others = []
+    if np.any(batch):  # where nobody decodes, neither do these rows start
+        decoding = np.where(np.asarray(batch) > 0, 1.0, 0.0)[()]
+        others = [
+            replace(row, overhead_s=row.overhead_s * decoding)
+            for row in _attention_rows(
+                model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True,
+                queries=queries,
+            )
+        ]  # fmt: skip
+    prompt = _attention_rows(
+        model, cache, deployment, engine, sequences=1, context_tokens=prompt_tokens, decode=False,
+        cached_tokens=cached_tokens,
+    )  # fmt: skip
+    return [
+        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=generated + 1, decode=False),
+        *others,
+        *(
+            replace(row, flops=row.flops / chunks, bytes_read=row.bytes_read / chunks,
+                    arithmetic_s=row.arithmetic_s / chunks, bandwidth_s=row.bandwidth_s / chunks)
+            for row in prompt
+        ),
+        _elementwise_row(model, deployment, engine, tokens),
+        _links_row(model, deployment, engine, tokens),
+        _step_row(engine),
+    ]  # fmt: skip
+
+
+def prompt_rows(
+    model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
+    prompt_tokens: Quantity, cached_tokens: Quantity = 0,
+) -> list[Work]:  # fmt: skip
+    """Rows of all passes of one prompt alone, from its arrival at the server: as many as its tokens take at once."""
+    passes = np.maximum(np.ceil((prompt_tokens - cached_tokens) / engine.tokens_at_once(deployment.accelerator)), 1)
+    rows = mixed_rows(
+        model, fmt, cache, deployment, engine, batch=0, context_tokens=prompt_tokens, prompt_tokens=prompt_tokens,
+        chunk_tokens=(prompt_tokens - cached_tokens) / passes, cached_tokens=cached_tokens,
+    )  # fmt: skip
+    each = (
+        Work(
+            part=row.part, shared=row.shared, flops=row.flops * passes, bytes_read=row.bytes_read * passes,
+            arithmetic_s=row.arithmetic_s * passes, bandwidth_s=row.bandwidth_s * passes,
+            overhead_s=row.overhead_s * passes, links_s=row.links_s * passes,
+        )
+        for row in rows
+    )  # fmt: skip
+    return [*each, Work(part="scheduler", overhead_s=engine.scheduler.request_s)]
 
 
 def seconds(rows: list[Work]) -> Quantity:

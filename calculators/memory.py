@@ -117,15 +117,19 @@ def device_weight_bytes(model: Architecture, fmt: Format, deployment: Deployment
 
     Tensor parallel divides each tensor by the devices it can divide over: key and value projections by at most the KV
     heads, norms, routers and MLA's compressions not at all. Pipeline parallel gives the fullest stage
-    ceil(layers / stages) layers and the head; the embedding stands on the first stage.
+    ceil(layers / stages) layers and the head; the embedding stands on the first stage. Expert parallel gives the
+    fullest group ceil(experts / groups) whole experts.
     """
-    width, stages = deployment.tensor_parallel, deployment.pipeline_parallel
+    width, stages, groups = deployment.tensor_parallel, deployment.pipeline_parallel, deployment.expert_parallel
     shares = _stage_shares(model, fmt, stages)
     sums: dict[str, Quantity] = {}
     for part, shards, block, size in _weight_groups(model, fmt):
         share = shares[block] if block >= 0 else 1.0
         if part == "embedding" and not model.tied_embeddings:
             share = np.where(np.asarray(stages) > 1, 0.0, 1.0)[()]
+        if part == "routed_experts" and block >= 0:
+            experts = model.blocks[block].mlp.experts
+            share = share * np.ceil(experts / groups) * groups / experts
         sums[part] = sums.get(part, 0.0) + share * _sharded(size, shards, width)
     return sums
 

@@ -28,6 +28,10 @@ class MLP:
         """Values a token holds while the layer runs, a count."""
         return 0
 
+    def gathered_values(self, hidden: int) -> int:
+        """Those of the working values that each tensor-parallel device holds whole: a token's copies for experts."""
+        return 0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoMLP(MLP):
@@ -120,6 +124,9 @@ class ExpertMLP(MLP):
         inner = self.chosen * (width + inner_values * self.intermediate)
         return max(inner, (2 * self.chosen + 1) * width) + inner_values * self.shared_intermediate
 
+    def gathered_values(self, hidden: int) -> int:
+        return self.chosen * (self.latent or hidden)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DenseWithExperts(MLP):
@@ -141,3 +148,6 @@ class DenseWithExperts(MLP):
 
     def working_values(self, hidden: int) -> int:
         return self.dense.working_values(hidden) + self.routed.working_values(hidden)
+
+    def gathered_values(self, hidden: int) -> int:
+        return self.routed.gathered_values(hidden)

@@ -5,7 +5,8 @@ import streamlit as st
 
 from calculators.estimate import estimate, first_token_rows, token_rows, with_workload
 from calculators.latency import seconds, shares_by_bound
-from pages.ui import charts, explain, shell, tables
+from calculators.serving import serve
+from pages.ui import charts, controls, explain, shell, tables
 from pages.ui.links import BATCHES
 
 shell.guard()
@@ -61,6 +62,26 @@ with right:
             tables.roofline_points({"answer": answer, "prompt": prompt}),
         ),
         "Roofline of the device with the parts of both passes",
+    )
+
+if np.isfinite(figures.tokens_per_s):
+    st.subheader("Many at once", anchor=False)
+    chosen = controls.inputs()
+    load = controls.load(chosen, scenario.model)
+    served = serve(with_workload(scenario, batch=np.array(BATCHES)), load)
+    shell.many(scenario, load, chosen)
+    here = BATCHES.index(scenario.workload.batch)
+    charts.show(
+        charts.concurrency(
+            f"From 1 to {max(BATCHES):,} in flight a token takes "
+            f"{explain.digits(served.token_s[-1] / served.token_s[0])} times as long",
+            BATCHES,
+            np.broadcast_to(served.first_token_s, len(BATCHES)),
+            served.token_s,
+            here,
+            float(np.max(served.running) * scenario.deployment.replicas),
+        ),
+        "Time to first token and per further token over the requests in flight",
     )
 
 parts = st.expander("Part by part: what each multiplies, reads and waits for", key="parts", on_change="rerun")

@@ -19,7 +19,7 @@ from calculators.architecture import Architecture, parameters, sharing
 from calculators.attention import GroupedQueryAttention
 from calculators.estimate import Workload
 from calculators.formats import LAYER_RULES, MODEL_RULES, Finer, Format
-from calculators.hardware import Accelerator, Engine
+from calculators.hardware import Accelerator, Engine, Scheduler
 from calculators.scaling import ScalingLaw
 from calculators.tensor import PARTS
 from presets.configs import model_from_config
@@ -405,6 +405,8 @@ def targets() -> Mapping[str, Target]:
 
 PCIE_DEVICES = 8  # cards that one machine's slots take; vendors state a number only where cards have links of their own
 
+UNIFIED = ("unified desktop", "laptop", "edge", "phone")  # kinds whose processor and accelerator share one memory
+
 
 def _allowance(entry: Entry) -> float:
     entry.origin()
@@ -455,14 +457,17 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
     peaks, link, rent = (entry.table(key, None) for key in ("peak_flops_per_s", "link", "rent"))
     link_name = link.text("name") if link else "unknown"
     slotted = link_name.startswith("PCIe") and kind in ("data centre", "workstation", "desktop")
+    bandwidth = entry.number("bandwidth_bytes_per_s")
+    host = link.number("bytes_per_s") if link and link_name.startswith("PCIe") else UNKNOWN
     accelerator = Accelerator(
         name=entry.name,
         memory_bytes=vendor_bytes * allowances()[kind] if driver_bytes is None else driver_bytes,
-        bandwidth_bytes_per_s=entry.number("bandwidth_bytes_per_s"),
+        bandwidth_bytes_per_s=bandwidth,
         peak_flops_per_s=MappingProxyType(
             {key: float(peaks.number(key)) for key in ARITHMETIC if key in peaks.values} if peaks else {}
         ),
         link_bytes_per_s=link.number("bytes_per_s") if link else UNKNOWN,
+        host_bytes_per_s=bandwidth if kind in UNIFIED else host,
         node_devices=max(entry.get("devices_per_node", int, 1), PCIE_DEVICES if slotted else 1),
         power_w=entry.number("power_w", UNKNOWN),
         usd_per_hour=rent.number("usd_per_hour") if rent else UNKNOWN,
@@ -634,12 +639,16 @@ def disagreements() -> Mapping[str, tuple[Disagreement, ...]]:
     return MappingProxyType(found)
 
 
-# Every constant of an Engine; each is a table with value, low, high and source.
+# Every constant of an Engine and of its server's scheduler; each is a table with value, low, high and source.
 CONSTANTS = tuple(
     field
     for field in Engine.__dataclass_fields__
-    if field not in ("name", "memory", "times_of", "source", "checked", "measured_as", "ranges", "sources")
-)
+    if field
+    not in (
+        "name", "scheduler", "memory", "times_of", "fitted", "source", "checked", "measured_as", "ranges", "sources"
+    )
+)  # fmt: skip
+SCHEDULES = tuple(field for field in Scheduler.__dataclass_fields__ if field != "mixes")
 
 
 def _engine(entry: Entry) -> Engine:
@@ -650,12 +659,26 @@ def _engine(entry: Entry) -> Engine:
         if times_of not in table("engines.toml"):
             raise entry.error(f"times_of {times_of!r} is no engine")
         borrowed = Entry("engines.toml", times_of, table("engines.toml")[times_of])
-    values, ranges, sources = constants(borrowed, CONSTANTS)
+    own = [name for name in CONSTANTS if name in entry.values]
+    values, ranges, sources = constants(borrowed, [name for name in CONSTANTS if name not in own])
+    scheduler = Scheduler()
+    server = entry.table("scheduler", None)
+    for part, names in ((entry, own), (server, SCHEDULES)):
+        if part is not None:
+            more_values, more_ranges, more_sources = constants(part, names)
+            ranges, sources = ranges | more_ranges, sources | more_sources
+            if part is server:
+                scheduler = Scheduler(mixes=server.get("mixes", bool), **more_values)
+                server.done()
+            else:
+                values |= more_values
     rule = entry.table("memory", None)
     return Engine(
         name=entry.name,
+        scheduler=scheduler,
         memory=memory_rule(rule) if rule else None,
         times_of=times_of,
+        fitted=entry.get("fitted", bool, not times_of),
         source=source,
         checked=checked,
         measured_as=tuple(entry.texts("measured_as")),

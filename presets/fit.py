@@ -1,14 +1,18 @@
 """Which constants does an engine have? Fitted to the measurements that ship with Weighbridge, printed as TOML.
 
-    python -m presets.fit            prints [“CUDA-graph decoder”] of engines.toml and the errors it leaves
+    python -m presets.fit            prints the times of engines.toml and the errors they leave; writes residuals.csv
 
 Least squares on log(predicted / measured), with a soft loss so that a few odd rows do not pull. The range of a constant
-spans the fits that leave one model out. What the measurements cannot tell (reserves, latency of a hop) is stated with
-its own source. Needs scipy (requirements-dev.txt).
+spans the fits that leave one model (of servers: one model family) out; residuals.csv holds what those fits leave for
+the rows left out. What the measurements cannot tell (reserves, latency of a hop) is stated with its own source. Needs
+scipy (requirements-dev.txt).
 """
 
+import csv
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from calculators.hardware import Deployment, Engine
+from calculators.hardware import Deployment, Engine, Scheduler
 from calculators.latency import all_reduce_s, decode_rows, prefill_rows, seconds
-from presets.accuracy import Row, compare, config_reader, groups, read_rows
-from presets.catalog import accelerators, cache_formats, formats
+from calculators.serving import serve
+from presets.accuracy import Comparison, Row, compare, config_reader, groups, read_rows
+from presets.accuracy.rows import Skip
+from presets.accuracy.serving import scenario_of
+from presets.accuracy.speed import engine_word, step_of
+from presets.catalog import accelerators, cache_formats, engines, formats
 
-MEASURED = Path(__file__).parent / "measured"
+HERE = Path(__file__).parent
+MEASURED = HERE / "measured"
+TIMES = ("decode_step_s", "prefill_s", "all_reduce_s")
+CONFIGS = config_reader([MEASURED / "configs"])
 ROWS = "fitted by `python -m presets.fit` to presets/measured/gpu.csv"
 GIB = 2**30
 
@@ -29,8 +40,23 @@ GIB = 2**30
 START = {
     "weight_bandwidth": 0.84, "cache_bandwidth": 0.86, "arithmetic": 0.7, "attention_arithmetic": 0.5,
     "product_s": 5e-6, "expert_bandwidth": 0.8, "expert_arithmetic": 0.6, "expert_product_s": 4e-5,
-    "traffic_passes": 3.0,
+    "traffic_passes": 3.0, "expert_tile_rows": 32.0,
 }  # fmt: skip
+# What a decoder in 16 bits does not show, held while it is fitted.
+HELD = {"narrow_arithmetic": 0.7}
+# Servers: constants of kernels, pooled over all of them, and of each server's scheduler. Each starts from what is known
+# (the decoder's own, or a round figure) and is held to it by a prior of so wide a deviation of its logarithm.
+KERNELS = {
+    "narrow_arithmetic": (0.7, 0.15), "product_s": (4.9e-6, 0.3), "expert_arithmetic": (0.41, 0.25),
+    "expert_tile_rows": (16.0, 0.3), "expert_product_s": (8e-6, 0.6),
+}  # fmt: skip
+GROUPING = {"grouping": (0.03, 1.0)}
+SCHEDULE = {"step_s": (6e-4, 1.0), "request_s": (0.05, 1.0), "burst": (0.06, 1.0)}
+MIXES = {"vLLM": True, "SGLang": False, "TensorRT-LLM": True}  # SGLang runs new prompts first, by themselves
+PRIOR = 3.0  # weight of a prior against a row
+FIRST_TOKEN = 0.5  # weight of a time to first token against a time per token: it scatters twice as far
+LEFT_OUT = "range: one family left out at a time"
+SERVED = "fitted by `python -m presets.fit` to presets/measured/serving.csv"
 LINKS = {"all_reduce_s": 8e-6, "link_bandwidth": 0.65}
 STATED: Mapping[str, tuple[float, float, float, str]] = {
     "hop_s": (
@@ -71,11 +97,10 @@ def _column(rows: Sequence[Row], name: str) -> NDArray[np.float64]:
 
 def _residuals(rows: Sequence[Row], engine: Engine) -> NDArray[np.float64]:
     """log(predicted / measured) of decode and prefill rows."""
-    configs = config_reader([MEASURED / "configs"])
     found = []
     for (config, card, width, quantity), group in _groups(rows):
         deployment = Deployment(accelerator=accelerators()[card], tensor_parallel=int(width))
-        inputs = (configs(config), formats()["BF16"], cache_formats()["BF16"], deployment, engine)
+        inputs = (CONFIGS(config), formats()["BF16"], cache_formats()["BF16"], deployment, engine)
         batch = _column(group, "batch")
         if quantity == "decode_step_s":
             work = decode_rows(*inputs, batch=batch, context_tokens=_column(group, "context_tokens"))
@@ -106,7 +131,7 @@ def _fit(
 
 def fit_engine(rows: Sequence[Row]) -> Engine:
     """The CUDA-graph decoder's constants from rows of gpu.csv: links first, then the passes."""
-    stated = {name: entry[0] for name, entry in STATED.items()}
+    stated = HELD | {name: entry[0] for name, entry in STATED.items()}
     reduces = [row for row in rows if row["quantity"] == "all_reduce_s"]
     link = accelerators()[reduces[0]["accelerator"]].link_bytes_per_s
     messages, devices, measured = (_column(reduces, name) for name in ("batch", "devices", "value"))
@@ -117,40 +142,252 @@ def fit_engine(rows: Sequence[Row]) -> Engine:
     return _engine(_fit(START, links, lambda e: _residuals(passes, e)))
 
 
-def main() -> int:
-    """Print the profile as TOML and what it leaves as error, also for models left out of the fit."""
-    rows = read_rows(MEASURED / "gpu.csv")
-    configs = config_reader([MEASURED / "configs"])
-    engine = fit_engine(rows)
-    names = sorted({row["config"] for row in rows if row["quantity"] == "prefill_s" and row["engine"] == "cuda-graph"})
-    without = {name: fit_engine([row for row in rows if row["config"] != name]) for name in names}
+class Servers:
+    """The rows of serving.csv, cut so that one array estimate serves all of a server, model and format."""
 
+    def __init__(self, rows: Sequence[Row], decoder: Engine) -> None:
+        """Takes the rows, and the decoder whose constants the servers' kernels share."""
+        self.rows, self.decoder = rows, decoder
+        self.families = np.array([row["config"] for row in rows])
+        self.first_token_s, self.token_s = _column(rows, "ttft_s"), _column(rows, "tpot_s")
+        each = {family: np.count_nonzero(self.families == family) for family in set(self.families)}
+        weights = np.array([each[family] ** -0.5 for family in self.families])
+        self.weights = weights / weights.mean()  # so that no family outweighs the others by its number of rows
+        cut: dict[tuple[str, str, str], list[int]] = {}
+        for index, row in enumerate(rows):
+            cut.setdefault((row["engine"], row["config"], row["weight_format"]), []).append(index)
+        self.groups = [
+            (server, np.array(where), scenario_of([rows[i] for i in where], CONFIGS, engines()[server]))
+            for (server, _, _), where in cut.items()
+        ]
+        own = {f"{server}.{name}": prior for server in MIXES for name, prior in SCHEDULE.items()}
+        self.priors = KERNELS | GROUPING | own
+
+    def profile(self, server: str, constants: Mapping[str, Any]) -> Engine:
+        """The server's profile with these constants, which may be arrays over fits."""
+        scheduler = Scheduler(
+            mixes=MIXES[server], grouping=constants["grouping"],
+            **{name: constants[f"{server}.{name}"] for name in SCHEDULE},
+        )  # fmt: skip
+        shared = {name: getattr(self.decoder, name) for name in (*START, *LINKS, *STATED)}
+        changed = shared | {name: constants[name] for name in KERNELS}
+        return replace(engines()[server], scheduler=scheduler, **changed)
+
+    def predicted(self, logs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(first_token_s, token_s) of every row, a line for each line of logarithms of constants."""
+        constants = {name: np.exp(logs[:, [i]]) for i, name in enumerate(self.priors)}
+        first, token = (np.empty((len(logs), len(self.rows))) for _ in range(2))
+        for server, where, scenario in self.groups:
+            found = serve(replace(scenario, engine=self.profile(server, constants)))
+            first[:, where], token[:, where] = found.first_token_s, found.token_s
+        return first, token
+
+    def fit(self, kept: NDArray[np.bool_]) -> dict[str, float]:
+        """The constants that fit the rows kept."""
+        start, width = (np.array(each) for each in zip(*self.priors.values(), strict=True))
+        start = np.log(start)
+
+        def errors(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+            first, token = self.predicted(logs)
+            rows = [
+                weight * (np.log(found / measured) * self.weights)[:, kept]
+                for found, measured, weight in (
+                    (token, self.token_s, 1.0), (first, self.first_token_s, FIRST_TOKEN)
+                )
+            ]  # fmt: skip
+            return np.concatenate([*rows, PRIOR * (logs - start) / width], axis=1)
+
+        def slopes(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+            found = errors(np.vstack([logs, logs + 1e-5 * np.eye(len(logs))]))
+            each: NDArray[np.float64] = (found[1:] - found[0]).T / 1e-5
+            return each
+
+        def at(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+            each: NDArray[np.float64] = errors(logs[None])[0]
+            return each
+
+        best = least_squares(at, start, jac=slopes, loss="soft_l1", f_scale=0.15, ftol=1e-4, xtol=1e-4)
+        return dict(zip(self.priors, np.exp(best.x).tolist(), strict=True))
+
+    def engines(self, constants: Mapping[str, float]) -> dict[str, Engine]:
+        """The profiles of all servers."""
+        return {server: self.profile(server, constants) for server in MIXES}
+
+
+# Programs that answer one request at a time: rows of decode_speed_logs.csv, and of gpu.csv where they were measured.
+# transformers reads weights as the decoder does; what it adds is Python between the kernels, and a loop over experts.
+LOCAL: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "llama.cpp": ("llama.cpp", ("weight_bandwidth", "product_s")),
+    "Hugging Face transformers": ("transformers", ("product_s", "expert_product_s")),
+}
+LOGGED = "fitted by `python -m presets.fit` to presets/measured/decode_speed_logs.csv"
+
+Timed = tuple[Row, float, Callable[[Engine], float]]  # a row, its seconds, what an engine would take
+
+
+def _timed(word: str, decoder: Engine) -> list[Timed]:
+    """The decode steps of one engine that can be predicted."""
+    found: list[Timed] = []
+    for row in read_rows(MEASURED / "decode_speed_logs.csv"):
+        try:
+            if row["flags"] or engine_word(row) != word:
+                continue
+            step = step_of(row, CONFIGS)
+        except Skip:
+            continue
+        if np.isfinite(step.seconds(decoder)):
+            found.append((row, step.measured_s, step.seconds))
+    for row in read_rows(MEASURED / "gpu.csv"):
+        if row["engine"] == word and row["quantity"] in TIMES:
+            found.append((row, float(row["value"]), partial(_residual_s, row)))
+    return found
+
+
+def _residual_s(row: Row, engine: Engine) -> float:
+    return float(np.exp(_residuals([row], engine)[0]) * float(row["value"]))
+
+
+def _fit_local(rows: Sequence[Timed], names: Sequence[str], decoder: Engine) -> dict[str, Any]:
+    start = np.log([getattr(decoder, name) for name in names])
+
+    def errors(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        constants: dict[str, Any] = dict(zip(names, np.exp(logs).tolist(), strict=True))
+        engine = replace(decoder, **constants)
+        return np.array([np.log(seconds_of(engine) / measured) for _, measured, seconds_of in rows])
+
+    best = least_squares(errors, start, loss="soft_l1", f_scale=0.1, bounds=(-20, 0))
+    return dict(zip(names, np.exp(best.x).tolist(), strict=True))
+
+
+def _fit_locals(decoder: Engine) -> tuple[list[str], list[dict[str, str]]]:
+    """Lines of TOML of the LOCAL engines, and what fits without a model leave for it."""
+    lines, left = [], []
+    for server, (word, names) in LOCAL.items():
+        rows = _timed(word, decoder)
+        whole, fits, off = _fit_local(rows, names, decoder), [], []
+        for model in sorted({row["config"] or row["model"] for row, _, _ in rows}):
+            own = [each for each in rows if (each[0]["config"] or each[0]["model"]) == model]
+            fits.append(_fit_local([each for each in rows if each not in own], names, decoder))
+            engine = replace(decoder, **fits[-1])
+            for row, measured, seconds_of in own:
+                off.append(float(np.log(seconds_of(engine) / measured)))
+                left.append(
+                    {
+                        "quantity": row.get("quantity", "decode_step_s"), "engine": server, "config": model,
+                        "accelerator": row.get("accelerator") or row["gpus"],
+                        "weight_format": row.get("weight_format") or row["ftype"],
+                        "batch": row.get("batch") or "1", "log_error": f"{off[-1]:.4f}",
+                    }
+                )  # fmt: skip
+        middle = np.median(np.abs(np.expm1(off)))
+        print(f"\n# {server}, left out by model: n {len(off)}, median {middle:.1%}", file=sys.stderr)
+        lines.append(f'\n["{server}"]')
+        for name in names:
+            source = f"{LOGGED}; range: one model left out at a time"
+            lines.append(_constant(name, whole[name], [fit[name] for fit in fits], source))
+    return lines, left
+
+
+def _constant(name: str, value: float, others: Sequence[float], source: str) -> str:
+    low, high = min(value, *others), max(value, *others)
+    return f'{name} = {{ value = {value:.4g}, low = {low:.4g}, high = {high:.4g}, source = "{source}" }}'
+
+
+def _errors(title: str, found: Sequence[Comparison], by: Sequence[str] = ()) -> None:
+    """Print the errors of a fit, by quantity."""
+    print(f"\n# {title}", file=sys.stderr)
+    for group in groups(found, list(by)):
+        names = " ".join(str(group[name]) for name in ("quantity", "engine", *by))
+        print(
+            f"# {names}: n {group['n']}, median {group['median_abs_error']:.1%}, "
+            f"90th percentile {group['p90_abs_error']:.1%}, bias {group['bias']:+.1%}",
+            file=sys.stderr,
+        )
+
+
+RESIDUALS = ("quantity", "engine", "config", "accelerator", "weight_format", "batch", "log_error")
+
+
+def _residual_rows(found: Sequence[Comparison], profiles: Mapping[str, Engine]) -> Iterator[dict[str, str]]:
+    names = {word: name for name, engine in profiles.items() for word in engine.measured_as}
+    for item in found:
+        batch = item.row.get("batch") or item.row.get("concurrency", "")
+        yield {
+            "quantity": item.quantity, "engine": names.get(item.engine.casefold(), item.engine),
+            "config": item.row["config"], "accelerator": item.row["accelerator"],
+            "weight_format": item.row["weight_format"], "batch": batch,
+            "log_error": f"{np.log(item.predicted / item.measured):.4f}",
+        }  # fmt: skip
+
+
+def _without(rows: Sequence[Row]) -> dict[str, Engine]:
+    """The decoder by fits that each leave one model out."""
+    names = sorted({row["config"] for row in rows if row["quantity"] == "prefill_s" and row["engine"] == "cuda-graph"})
+    return {name: fit_engine([row for row in rows if row["config"] != name]) for name in names}
+
+
+def _print_decoder(
+    decoder: Engine, without: Mapping[str, Engine], constants: Mapping[str, float], fits: Sequence[Mapping[str, float]]
+) -> None:
     print('["CUDA-graph decoder"]\nmeasured_as = ["cuda-graph", "nccl"]')
     print(f'source = "{ROWS}, engine cuda-graph on H100 (PyTorch 2.11, 2026-11-22)"\nchecked = 2026-11-22')
     for name in Engine.__dataclass_fields__:
-        if name in STATED:
+        if name in HELD:
+            source = f"{SERVED}: the servers' kernels; {LEFT_OUT}"
+            print(_constant(name, constants[name], [fit[name] for fit in fits], source))
+        elif name in STATED:
             value, low, high, source = STATED[name]
+            print(_constant(name, value, (low, high), source))
         elif name in START or name in LINKS:
-            value = getattr(engine, name)
-            others = [getattr(other, name) for other in without.values()]
-            low, high = min(value, *others), max(value, *others)
             source = f"{ROWS}; range: one model left out at a time" if name in START else f"{ROWS}, all-reduce rows"
-        else:
-            continue
-        print(f'{name} = {{ value = {value:.4g}, low = {low:.4g}, high = {high:.4g}, source = "{source}" }}')
+            print(_constant(name, getattr(decoder, name), [getattr(each, name) for each in without.values()], source))
 
-    for title, predict in (("all rows in the fit", None), ("each model predicted by a fit without it", without)):
-        found = []
-        for name in {row["config"] for row in rows}:
-            profile = engine if predict is None else predict.get(name, engine)
-            found += compare([row for row in rows if row["config"] == name], configs, {engine.name: profile})[0]
-        print(f"\n# {title}", file=sys.stderr)
-        for group in groups(found, []):
-            print(
-                f"# {group['quantity']}: n {group['n']}, median {group['median_abs_error']:.1%}, "
-                f"90th percentile {group['p90_abs_error']:.1%}, bias {group['bias']:+.1%}",
-                file=sys.stderr,
-            )
+
+def _print_servers(constants: Mapping[str, float], fits: Sequence[Mapping[str, float]]) -> None:
+    for server in MIXES:
+        print(f'\n["{server}"]')
+        for name in KERNELS:
+            source = f"{SERVED}, pooled over the three servers; {LEFT_OUT}"
+            print(_constant(name, constants[name], [fit[name] for fit in fits], source))
+        print(f'["{server}".scheduler]\nmixes = {str(MIXES[server]).lower()}')
+        for name in (*SCHEDULE, "grouping"):
+            key = name if name in GROUPING else f"{server}.{name}"
+            print(_constant(name, constants[key], [fit[key] for fit in fits], f"{SERVED}; {LEFT_OUT}"))
+
+
+def main() -> int:
+    """Print the profiles as TOML and what they leave as error, also for what was left out; write residuals.csv."""
+    rows = [row for row in read_rows(MEASURED / "gpu.csv") if row["quantity"] in TIMES]
+    decoder, without = fit_engine(rows), _without(rows)
+    _errors("the decoder, all rows in the fit", compare(rows, CONFIGS, {decoder.name: decoder})[0])
+    left_out = []
+    for name, profile in without.items():
+        own = [row for row in rows if row["config"] == name and row["engine"] == "cuda-graph"]
+        left_out += compare(own, CONFIGS, {decoder.name: profile})[0]
+    _errors("the decoder, each model predicted by a fit without it", left_out)
+
+    served = read_rows(MEASURED / "serving.csv")
+    servers = Servers(served, decoder)
+    constants = servers.fit(np.full(len(served), True))
+    _errors("servers, all rows in the fit", compare(served, CONFIGS, servers.engines(constants))[0])
+    fits, found = [], []
+    for family in sorted(set(servers.families)):
+        fits.append(servers.fit(servers.families != family))
+        own = [row for row in served if row["config"] == family]
+        found += compare(own, CONFIGS, servers.engines(fits[-1]))[0]
+    _errors("servers, each family predicted by a fit without it", found)
+    _errors("the same, by family", found, ["config"])
+    for quantity in ("tpot_s", "ttft_s"):
+        off = [abs(item.error) for item in found if item.quantity == quantity]
+        print(f"# left out, all rows: {quantity} n {len(off)}, median {np.median(off):.2%}", file=sys.stderr)
+    _print_decoder(decoder, without, constants, fits)
+    _print_servers(constants, fits)
+    lines, left = _fit_locals(decoder)
+    print("\n".join(lines))
+    with (HERE / "residuals.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, RESIDUALS, lineterminator="\n")
+        table.writeheader()
+        table.writerows([*_residual_rows([*left_out, *found], engines()), *left])
     return 0
 
 

@@ -3,11 +3,13 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
-from presets import engines
+from presets import accelerators, engines
 from presets.accuracy import main, read_rows
-from presets.fit import LINKS, MEASURED, START, STATED, fit_engine
+from presets.accuracy.serving import tensor_parallel
+from presets.fit import HERE, LINKS, MEASURED, START, STATED, fit_engine
 
 GPU = str(MEASURED / "gpu.csv")
 ROWS = read_rows(MEASURED / "gpu.csv")
@@ -209,3 +211,32 @@ def test_the_engines_constants_are_those_that_the_fit_gives():
     for name, (value, low, high, _) in STATED.items():
         assert getattr(shipped, name) == pytest.approx(value, rel=1e-3)
         assert shipped.ranges[name] == pytest.approx((low, high), rel=1e-3)
+
+
+SERVING = str(MEASURED / "serving.csv")
+
+
+def left_out(quantity):
+    rows = [row for row in read_rows(HERE / "residuals.csv") if row["quantity"] == quantity]
+    return np.array([np.expm1(float(row["log_error"])) for row in rows])
+
+
+def test_servers_are_met_for_a_family_that_no_constant_has_seen():
+    token, first = left_out("tpot_s"), left_out("ttft_s")
+    assert len(token) == len(first) == len(read_rows(MEASURED / "serving.csv"))
+    assert np.median(np.abs(token)) <= 0.15
+    assert np.median(np.abs(first)) <= 0.30
+
+
+def test_every_row_of_measured_serving_is_compared(capsys):
+    found = report(capsys, SERVING, *CONFIGS)
+    assert found["skipped"] == []
+    for quantity in ("ttft_s", "tpot_s"):
+        assert sum(each["n"] for each in found["groups"] if each["quantity"] == quantity) == 1217
+
+
+def test_a_file_that_counts_expert_parallel_twice_is_read_as_the_node_it_ran_on():
+    rows = {(row["tensor_parallel"], row["expert_parallel"]): row for row in read_rows(MEASURED / "serving.csv")}
+    card = accelerators()["NVIDIA B200 SXM (HGX/DGX)"]
+    assert tensor_parallel(rows["16", "4"], card) == 4
+    assert tensor_parallel(rows["8", "8"], card) == 8

@@ -15,8 +15,11 @@ from calculators.hardware import Deployment
 from calculators.latency import (
     BOUNDS,
     all_reduce_s,
+    all_to_all_s,
+    busiest_experts,
     decode_rows,
     experts_read,
+    mixed_rows,
     prefill_rows,
     seconds,
     seconds_by_bound,
@@ -205,8 +208,85 @@ def test_attention_works_on_whole_heads_and_latent_attention_decodes_in_the_late
 
 def test_what_a_format_leaves_is_multiplied_in_16_bits():
     rows = {row.part: row for row in prefill(fmt=formats()["FP8 per tensor"])}
-    for part, kind in (("lm_head", "bf16"), ("mlp", "fp8")):
-        assert rows[part].arithmetic_s == pytest.approx(rows[part].flops / (ENGINE.arithmetic * H100.peak(kind)))
+    for part, kind, kept in (("lm_head", "bf16", 1), ("mlp", "fp8", ENGINE.narrow_arithmetic)):
+        rate = ENGINE.arithmetic * kept * H100.peak(kind)
+        assert rows[part].arithmetic_s == pytest.approx(rows[part].flops / rate)
+
+
+def test_a_device_without_a_narrow_type_keeps_the_whole_share_of_its_16_bit_peak():
+    a100 = accelerators()["NVIDIA A100 SXM4 80GB"]
+    (mlp,) = (row for row in prefill(fmt=formats()["FP8 per tensor"], card=a100) if row.part == "mlp")
+    assert mlp.arithmetic_s == pytest.approx(mlp.flops / (ENGINE.arithmetic * a100.peak("bf16")))
+
+
+@given(model=ANY_MODEL, fmt=ANY_FORMAT, width=WIDTHS, batch=BATCHES, context=CONTEXTS)
+@settings(deadline=None)
+def test_one_group_of_experts_changes_nothing_and_more_are_never_lighter(model, fmt, width, batch, context):
+    def step(groups):
+        deployment = Deployment(accelerator=H100, tensor_parallel=width, expert_parallel=groups)
+        return decode_rows(model, fmt, CACHE, deployment, ENGINE, batch=batch, context_tokens=context)
+
+    assert seconds(step(1)) == seconds(decode(model=model, fmt=fmt, width=width, batch=batch, context=context))
+    for whole, cut in zip(step(1), step(width), strict=True):
+        if whole.part == "routed_experts":
+            assert cut.bytes_read >= whole.bytes_read * (1 - 1e-9) and cut.flops >= whole.flops * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(("experts", "chosen", "tokens", "groups"), [(8, 2, 4, 2), (16, 4, 3, 4), (64, 8, 32, 8)])
+def test_the_busiest_group_serves_no_more_than_the_bound_on_average(experts, chosen, tokens, groups):
+    rng = np.random.default_rng(1)
+    served = []
+    for _ in range(2000):
+        picked = np.argsort(rng.random((tokens, experts)))[:, :chosen] // (experts // groups)
+        served.append(np.bincount(picked.ravel(), minlength=groups).max())
+    bound, reads = busiest_experts(experts, chosen, tokens, groups)
+    assert 1 <= np.mean(served) / (tokens * chosen / groups) <= bound
+    assert reads >= 1
+
+
+def test_an_exchange_of_experts_sends_what_others_serve_there_and_back():
+    deployment = Deployment(accelerator=H100, tensor_parallel=4, expert_parallel=4)
+    rows = decode_rows(MIXTRAL, BF16, CACHE, deployment, ENGINE, batch=16, context_tokens=10)
+    (row,) = (row for row in rows if row.part == "links")
+    message, link = 2 * 16 * MIXTRAL.hidden, H100.link_bytes_per_s
+    reduce_s = all_reduce_s(message, 4, link, ENGINE)
+    exchange_s = all_to_all_s(message * 2 / 4, 4, link, ENGINE)
+    assert row.links_s == pytest.approx(33 * reduce_s + 32 * 2 * exchange_s)
+
+
+def hosted(layers):
+    engine = engines()["llama.cpp"]
+    return replace(engine, memory=replace(engine.memory, device_layers=layers))
+
+
+def test_what_stands_with_the_host_comes_over_the_bus():
+    card = accelerators()["NVIDIA GeForce RTX 4090"]
+    rows = {row.part: row for row in decode(card=card, engine=hosted(24)) if not row.shared}
+    mlp, engine = rows["mlp"], hosted(24)
+    local = mlp.bytes_read * 24 / 32 / (engine.weight_bandwidth * card.bandwidth_bytes_per_s)
+    assert mlp.bandwidth_s == pytest.approx(local + mlp.bytes_read * 8 / 32 / card.host_bytes_per_s)
+
+
+def test_more_layers_with_the_host_are_never_faster_and_an_unknown_bus_leaves_the_time_unknown():
+    card = accelerators()["NVIDIA GeForce RTX 4090"]
+    steps = [seconds(decode(card=card, engine=hosted(layers))) for layers in (np.inf, 33, 32, 24, 8, 0)]
+    assert steps == sorted(steps) and steps[-1] > 5 * steps[0]
+    lonely = replace(card, host_bytes_per_s=UNKNOWN)
+    assert np.isnan(seconds(decode(card=lonely, engine=hosted(24))))
+    assert seconds(decode(card=lonely, engine=hosted(33))) == steps[0]
+
+
+def test_devices_that_share_the_hosts_memory_read_it_at_their_own_rate():
+    shared = accelerators()["Apple M2 Ultra (76-core GPU)"]
+    assert shared.host_bytes_per_s == shared.bandwidth_bytes_per_s
+
+
+@given(model=ANY_MODEL, fmt=ANY_FORMAT, width=WIDTHS, prompt=CONTEXTS)
+@settings(deadline=None)
+def test_a_chunk_of_the_whole_prompt_beside_nobody_is_its_pass(model, fmt, width, prompt):
+    inputs = (model, fmt, CACHE, Deployment(accelerator=H100, tensor_parallel=width), ENGINE)
+    mixed = mixed_rows(*inputs, batch=0, context_tokens=9, prompt_tokens=prompt, chunk_tokens=prompt)
+    assert seconds(mixed) == pytest.approx(seconds(prefill_rows(*inputs, batch=1, prompt_tokens=prompt)), rel=1e-9)
 
 
 def test_the_head_runs_for_the_last_prompt_token_alone():

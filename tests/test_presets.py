@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from calculators.architecture import active_parameters, parameters
+from calculators.hardware import Scheduler
 from presets import (
     PresetError,
     accelerator_facts,
@@ -24,6 +25,7 @@ from presets import (
 from presets.catalog import (
     CONSTANTS,
     RUNS,
+    SCHEDULES,
     cited,
     format_losses,
     format_measurements,
@@ -277,7 +279,8 @@ def test_a_device_has_no_more_than_its_vendor_sells_and_smaller_types_are_no_slo
 
 def test_engine_constants_are_shares_and_times_with_a_range_and_a_source():
     for engine in engines().values():
-        assert set(engine.ranges) == set(engine.sources) == set(CONSTANTS)
+        server = set(SCHEDULES) if engine.scheduler != Scheduler() else set()
+        assert set(engine.ranges) == set(engine.sources) == set(CONSTANTS) | server
         for name in ("weight_bandwidth", "cache_bandwidth", "arithmetic", "expert_bandwidth", "link_bandwidth"):
             assert 0.1 < getattr(engine, name) <= 1
 

@@ -33,7 +33,7 @@ HATCHES = {
     "position_embedding": "x", "per_layer_embedding": "\\", "moe_other": "\\", "hyper_connections_altup_laurel": ".",
 }  # fmt: skip
 BOUND_NAMES = {
-    "bandwidth": "Memory bandwidth", "arithmetic": "Arithmetic", "overhead": "Starting kernels", "links": "Links"
+    "bandwidth": "Memory bandwidth", "arithmetic": "Arithmetic", "overhead": "Kernel starts, server", "links": "Links"
 }  # fmt: skip
 LOG = {"type": "log", "dtick": "D2", "tickformat": "~s"}  # ticks are whole figures at 1, 2 and 5
 DECADES = {"type": "log", "dtick": 1, "tickformat": ",~r"}
@@ -244,6 +244,31 @@ def throughput(
         [*traces, _here(float(per_request[here]), float(together[here]))],
         x={"title": _titled("Tokens a second for each request"), **LOG},
         y={"title": _titled("Tokens a second for all"), **LOG},
+    )
+
+
+def concurrency(
+    title: str, counts: Sequence[int], first_token_s: np.ndarray, token_s: np.ndarray, here: int, full: float
+) -> go.Figure:
+    """Time to first token and per further token over the requests in flight; dashed where the engine is full."""
+    traces = [
+        {
+            "type": "scatter", "mode": "lines+markers", "name": name, "x": list(counts), "y": values * 1e3,
+            "line": {"color": palette()[place], "dash": dash}, "marker": {"size": 6, "symbol": symbol},
+            "customdata": [show_seconds(value) for value in values],
+            "hovertemplate": f"%{{x:,}} in flight, {name.lower()}: %{{customdata}}<extra></extra>",
+        }
+        for name, values, place, dash, symbol in (
+            ("First token", first_token_s, 1, "dot", "diamond"), ("Each further token", token_s, 0, "solid", "circle")
+        )
+    ]  # fmt: skip
+    limits = [_dashed(muted(), "x", full)] if full < max(counts) else []
+    return figure(
+        title,
+        [*traces, _here(counts[here], float(token_s[here]) * 1e3)],
+        x={"title": _titled("Requests in flight" + (" (dashed: the engine runs no more)" if limits else "")), **LOG},
+        y={"title": _titled("Time, ms"), **LOG, "tickformat": "~s"},
+        shapes=limits,
     )
 
 

@@ -15,8 +15,9 @@ from calculators.choose import Choice, choose
 from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment, Engine, MemoryRule
 from calculators.recommend import Budget, Catalog, Need, divides, splits
+from calculators.serving import Load, mtp_draft_cost
 from calculators.serving_memory import with_step
-from pages.ui.links import AUTO, FAMILIES, FIELDS, NAMES, PRESET, SIZES, SOURCES, Inputs, from_query, to_query
+from pages.ui.links import AUTO, DRAFTERS, FAMILIES, FIELDS, NAMES, PRESET, SIZES, SOURCES, Inputs, from_query, to_query
 from presets.catalog import (
     WHAT_IFS,
     accelerator_facts,
@@ -279,6 +280,21 @@ def engine(chosen: Inputs) -> Engine:
     return replace(profile, memory=rule)
 
 
+def load(chosen: Inputs, model: Architecture) -> Load:
+    """What the visitor says of prompts that repeat and of drafts."""
+    cost = dict(zip(DRAFTERS, (0.0, 0.05, 0.2, mtp_draft_cost(model)), strict=True))[chosen.drafter]
+    return Load(prefix_hits=chosen.hits, draft_tokens=chosen.drafts, acceptance=chosen.accepted, draft_cost=cost)
+
+
+def what_ifs(model: Architecture) -> None:
+    """Prompts that repeat, drafts that are checked in one pass."""
+    own = "the one that it was trained with" if model.mtp else "what this model does not have, so that it costs nothing"
+    steps("hits", "Share of the prompt in the prefix cache", help="What requests begin with alike: a system prompt.")
+    steps("drafts", "Drafted tokens a step", help="Speculative decoding: guessed cheaply, checked all in one pass.")
+    steps("accepted", "Chance that a drafted token is right", help="Each counts only if those before it were right.")
+    choice("drafter", "What drafting a token takes", help=f"A share of a step; the model's own layer is {own}.")
+
+
 def scenario(chosen: Inputs) -> Scenario:
     """The scenario that the inputs describe."""
     return Scenario(
@@ -289,6 +305,7 @@ def scenario(chosen: Inputs) -> Scenario:
             accelerator=accelerators()[chosen.device],
             tensor_parallel=chosen.tp,
             pipeline_parallel=chosen.pp,
+            expert_parallel=min(chosen.ep, chosen.tp),
             replicas=chosen.copies,
         ),
         workload=Workload(batch=chosen.batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output),
@@ -318,6 +335,12 @@ def sidebar(*, sizes: bool) -> None:
         choice("engine", "Engine", help="The program that runs the model; each divides a device's memory its own way.")
         with st.expander("More hardware"):
             steps("pp", "Pipeline stages", help="The layers are cut into this many groups, each on devices of its own.")
+            steps(
+                "ep",
+                "Groups of experts",
+                help="Expert parallel: experts stand whole in so many groups of the devices "
+                "that share the model, at most one each; 1 cuts each expert over all of them.",
+            )
             steps("copies", "Copies of the model", help="Replicas that share the requests.")
             choice("cache", "KV cache", help="How the keys and values of past tokens are stored.")
         st.subheader("Load")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from math import isfinite, isinf, log10
+from math import expm1, isfinite, isinf, log10
 from textwrap import wrap
 
 import numpy as np
@@ -14,6 +14,7 @@ from calculators.formats import Format
 from calculators.hardware import Accelerator
 from calculators.memory import kv_cache_bytes, weight_bytes
 from calculators.recommend import Need, Recommendation, runs_on
+from calculators.serving import Served
 from calculators.serving_memory import Division
 from presets.accuracy import compare, config_reader, read_rows
 from presets.catalog import accelerator_facts, cache_formats, engines, mmlu
@@ -28,7 +29,7 @@ NAMES = {
     "ssm_linear_attn": "State-space and linear attention", "moe_other": "Experts' projections",
     "hyper_connections_altup_laurel": "Residual mixing", "vision": "Vision tower", "audio": "Audio tower",
     "state": "Fixed state", "cache": "KV cache", "activations": "Working values", "reserve": "Engine reserve",
-    "links": "Links", "weights": "Weights", "libraries": "Libraries", "graphs": "CUDA graphs",
+    "links": "Links", "scheduler": "Scheduler", "weights": "Weights", "libraries": "Libraries", "graphs": "CUDA graphs",
     "unclaimed": "Left to others",
 }  # fmt: skip
 
@@ -278,16 +279,31 @@ def _shipped_errors(file: str) -> dict[str, tuple[int, float, float]]:
     }
 
 
+# What stands for a time of one pass where only answers of a server were measured.
+SERVED = {"prefill_s": "ttft_s", "decode_step_s": "tpot_s"}
+
+
+@cache
+def _left_out() -> dict[tuple[str, str], list[float]]:
+    """Absolute errors of what a fit without the model predicted for it, by engine and quantity."""
+    errors: dict[tuple[str, str], list[float]] = {}
+    for row in read_rows(HERE / "residuals.csv"):
+        key = row["engine"], row["quantity"]
+        errors.setdefault(key, []).append(abs(expm1(float(row["log_error"]))))
+    return errors
+
+
 def measured_error(scenario: Scenario, quantity: str) -> str:
-    """How far off such predictions were where they were measured, and whether that says anything about this one."""
-    rows, median, high = _shipped_errors("gpu.csv")[quantity]
-    where = f"On the {rows} measured rows it was fitted to, H100 in BF16, it is {median:.1%} off in the middle"
-    same = scenario.deployment.accelerator.name == "NVIDIA H100 SXM5 80GB" and scenario.weight_format.name == "BF16"
-    told = "" if same else " This device or format was not among them."
-    borrowed = scenario.engine.times_of
-    if borrowed:
-        told += f" These are the times of a {borrowed}: those of {scenario.engine.name} are not fitted yet."
-    return f"{where} and within {high:.0%} for nine in ten.{told}"
+    """How far off such predictions were for models that were left out of the fit."""
+    name = scenario.engine.name
+    errors = _left_out().get((name, quantity)) or _left_out().get((name, SERVED[quantity]))
+    if not errors:
+        return f"No measurement of {name} tells how far off this is."
+    middle, high = np.median(errors), np.quantile(errors, 0.9)
+    return (
+        f"For models that the fit of {name} had not seen, such times were {middle:.0%} off in the middle and within "
+        f"{high:.0%} for nine in ten (n = {len(errors)})."
+    )
 
 
 # Which measurements tell how far off an engine's memory is: file, quantity, what it is called in a sentence.
@@ -344,6 +360,22 @@ def starting(scenario: Scenario, found: Division) -> str:
             f"{show_bytes(memory)}. Give it a smaller share."
         )
     return ""
+
+
+def serving(scenario: Scenario, found: Served) -> str:
+    """What many at once get, in a sentence."""
+    words = (
+        f"With {plural(scenario.workload.batch, 'request')} in flight all the time, each has its first token after "
+        f"**{show_seconds(found.first_token_s)}** and a further one every **{show_seconds(found.token_s)}**: "
+        f"**{show_rate(found.tokens_per_s, 'tokens/s')}** in all."
+    )
+    asked, running = batch_per_replica(scenario), float(found.running)
+    if running < asked:
+        words += (
+            f" {scenario.engine.name} runs {plural(running, 'request')} of a copy's {int(asked):,} at once; the others "
+            f"wait **{show_seconds(found.waiting_s)}** of that for their turn."
+        )
+    return words
 
 
 def token_working(scenario: Scenario, figures: Estimate) -> str:

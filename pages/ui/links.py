@@ -46,6 +46,10 @@ SEQUENCES = tuple(2**i for i in range(11))
 GPU_LAYERS = (4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 96, 128)
 FAMILIES = ("server formats", "llama.cpp formats", "all formats")
 LOSSES = (0.1, 0.5, 1, 2, 3, 5, 10, 30)
+HITS = tuple(i / 20 for i in range(20))
+DRAFTS = (0, 1, 2, 3, 4, 5, 7)
+ACCEPTED = tuple(i / 20 for i in range(21))
+DRAFTERS = ("free", "a twentieth of a step", "a fifth of a step", "the model's own layer")
 SOURCES = ("devices I have", "devices I rent")
 # Sizes that a visitor may try out: lowest, highest, step.
 SIZES: Mapping[str, tuple[int, int, int]] = MappingProxyType(
@@ -132,6 +136,10 @@ def _number(options: Iterable[float], default: float) -> Field:
     return Field(default=default, options=tuple(options), label=_plain)
 
 
+def _share(options: Iterable[float], default: float) -> Field:
+    return Field(default=default, options=tuple(options), label="{:g}".format)
+
+
 def _tokens(options: Iterable[int], default: int) -> Field:
     return Field(default=default, options=tuple(options), label=short)
 
@@ -178,6 +186,11 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "target": _choice(targets(), "data centre"),
         "priority": _choice(PRIORITIES, PRIORITIES[0]),
         "accept": _number(LOSSES, 1),
+        "hits": _share(HITS, 0.0),
+        "drafts": _number(DRAFTS, 0),
+        "accepted": _share(ACCEPTED, 0.7),
+        "drafter": _choice(DRAFTERS, DRAFTERS[0]),
+        "ep": _number(DEVICES, 1),
     }
 )
 
@@ -223,6 +236,11 @@ class Inputs:
     target: str = FIELDS["target"].default
     priority: str = FIELDS["priority"].default
     accept: float = FIELDS["accept"].default
+    hits: float = FIELDS["hits"].default
+    drafts: int = FIELDS["drafts"].default
+    accepted: float = FIELDS["accepted"].default
+    drafter: str = FIELDS["drafter"].default
+    ep: int = FIELDS["ep"].default
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -7,10 +7,12 @@ import streamlit as st
 
 from calculators.architecture import active_parameters, parameters
 from calculators.estimate import Estimate, Scenario, batch_per_replica, engine_division, estimate
-from calculators.hardware import MemoryRule
+from calculators.hardware import MemoryRule, Scheduler
 from calculators.recommend import changes_that_fit
+from calculators.serving import MOST, Load, largest_concurrency, serve
 from calculators.serving_memory import Division, extremes
 from pages.ui import charts, controls, explain
+from pages.ui.links import Inputs
 from presets.catalog import cache_formats, offered_formats
 
 PAGES = {
@@ -66,12 +68,8 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     st.markdown(explain.markdown(explain.verdict(scenario, figures, rescue)))
     strip(scenario, figures)
     rule = scenario.engine.memory
-    if scenario.engine.times_of:
-        st.caption(
-            f"Memory is as {scenario.engine.name} divides it. Times are those of a {scenario.engine.times_of}: "
-            f"{scenario.engine.name} has none fitted yet"
-            + (", and layers left to the host would slow them." if rule and isfinite(rule.device_layers) else ".")
-        )
+    if rule and isfinite(rule.device_layers) and not isfinite(figures.token_s):
+        st.caption(f"How fast {scenario.deployment.accelerator.name} reads the host's memory is not published.")
     return scenario, figures
 
 
@@ -112,6 +110,41 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
         )
         for tab, text in zip(opened.tabs(list(cells)), workings, strict=True):
             tab.markdown(explain.markdown(text))
+
+
+def many(scenario: Scenario, load: Load, chosen: Inputs) -> None:
+    """What many requests in flight get, the most that meet the targets, and what would change it."""
+    found = serve(scenario, load)
+    targets = {"first_token_s": chosen.wait / 1e3, "token_s": chosen.step / 1e3}
+    most = [largest_concurrency(scenario, load, **{name: target}) for name, target in targets.items()]
+    st.markdown(explain.serving(scenario, found))
+    cells = {
+        "First token": (explain.show_seconds(found.first_token_s), "mean, queue included"),
+        "Each further token": (explain.show_seconds(found.token_s), f"{explain.show_seconds(found.step_s)} alone"),
+        "Tokens a second": (explain.digits(found.tokens_per_s), "all together"),
+        "Requests a second": (explain.digits(found.requests_per_s), "answered"),
+        "Meet both targets": (
+            f"{min(most):,}{'+' if min(most) == MOST else ''}",
+            f"start {most[0]:,}, pace {most[1]:,}",
+        ),
+    }
+    grid = st.grid(5, min_column_width=150, gap="small")
+    for label, (value, below) in cells.items():
+        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+    errors = explain.measured_error(scenario, "decode_step_s")
+    if scenario.engine.scheduler == Scheduler():
+        st.caption(f"{scenario.engine.name} has no server: this is a scheduler that costs nothing. {errors}")
+    else:
+        st.caption(f"Pace. {errors} First tokens. {explain.measured_error(scenario, 'prefill_s')}")
+    with st.expander("Targets, and what would change it: prompts that repeat, drafted tokens"):
+        controls.steps("wait", "First token within, ms", help="The target for the mean time to first token.")
+        controls.steps("step", "Each further token within, ms", help="The target for the mean time of a further token.")
+        controls.what_ifs(scenario.model)
+        st.caption(
+            "Mean figures of a closed loop: as soon as one answer ends the next request comes. A prompt's chunk of "
+            "tokens rides in a decode step and delays the others; its size is a setting of the engine, on the Memory "
+            "page. Drafts: Leviathan et al. 2023, arXiv:2211.17192."
+        )
 
 
 def printed(scenario: Scenario, rule: MemoryRule) -> None:

@@ -78,7 +78,7 @@ def config_reader(folders: Sequence[Path]) -> Configs:
 def engine_named(measured_as: str, profiles: Mapping[str, Engine], *, times: bool = False) -> Engine:
     """The profile of what a measurement calls its engine; for `times` only one that was fitted to them."""
     for engine in profiles.values():
-        if measured_as in engine.measured_as and not (times and engine.times_of):
+        if measured_as in engine.measured_as and not (times and not engine.fitted):
             return engine
     raise Skip(f"no profile of engine {measured_as!r} yet")
 
