@@ -32,14 +32,14 @@ with st.container(border=True):
 
 
 @st.cache_resource(max_entries=64, show_spinner="Trying every combination …")
-def recommendation(need: Need, budget: Budget, family: str, engine: str, own: str) -> Recommendation:
-    """The recommendation, kept for visitors who ask the same, with the same model of their own."""
-    return recommend(need, budget, controls.catalog(family, engine))
+def recommendation(need: Need, budget: Budget, family: str, engine: str, fit: str, own: str) -> Recommendation:
+    """The recommendation, kept for visitors who ask the same, with the same model and calibration of their own."""
+    return recommend(need, budget, controls.catalog(family, engine, fit))
 
 
 need, budget = controls.need(chosen), controls.budget(chosen)
-catalog = controls.catalog(chosen.family, chosen.engine)
-found = recommendation(need, budget, chosen.family, chosen.engine, chosen.own)
+catalog = controls.catalog(chosen.family, chosen.engine, chosen.fit)
+found = recommendation(need, budget, chosen.family, chosen.engine, chosen.fit, chosen.own)
 st.markdown(explain.markdown(explain.recommendation(found, need)))
 
 if found.pick is not None:

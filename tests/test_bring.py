@@ -25,7 +25,8 @@ PRESET = models()["SmolLM2 135M"]
 SCENARIO_PAGES = [
     page
     for page in PAGES
-    if page not in ("pages/bring.py", "pages/catalog.py", "pages/recommend.py", "pages/evidence.py")
+    if page
+    not in ("pages/bring.py", "pages/catalog.py", "pages/recommend.py", "pages/evidence.py", "pages/calibrate.py")
 ]
 
 

@@ -6,7 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui.links import FIELDS, NAMES, PRESET, SIZES, VERSION, Inputs, Size, from_query, short, to_query
+from calculators.calibrate import NAMES as FACTORS
+from calculators.calibrate import Factors
+from pages.ui.links import (
+    FIELDS,
+    NAMES,
+    PRESET,
+    SIZES,
+    VERSION,
+    Calibration,
+    Inputs,
+    Size,
+    from_query,
+    read_calibration,
+    short,
+    to_query,
+)
+from presets.catalog import engines
 
 
 def sizes(name: str) -> st.SearchStrategy[int | None]:
@@ -103,3 +119,35 @@ def test_a_short_number_means_what_it_says(number):
     text = short(number)
     factor = {"k": 2**10, "M": 2**20}.get(text[-1], 1)
     assert abs(float(text.rstrip("kM")) * factor - number) <= number * 1e-5
+
+
+FITS = st.builds(
+    Calibration,
+    factors=st.builds(Factors, **dict.fromkeys(FACTORS, st.floats(0.2, 5).map(lambda number: float(f"{number:.3g}")))),
+    rows=st.integers(1, 9999),
+    engine=st.sampled_from(sorted(engines())),
+)
+
+
+@given(FITS)
+def test_any_calibration_comes_back_from_its_link(found):
+    assert read_calibration(found.text) == found
+    inputs = Inputs(fit=found.text)
+    assert from_query(to_query(inputs)) == (inputs, ())
+    assert len(urlencode({"fit": found.text})) < 80
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.97,1.05,1.2,0.9", "0.97,1.05,1.2,0.9,6", "0.97,1.05,1.2,0.9,6,Excel", "0.19,1,1,1,6,vLLM",
+        "5.01,1,1,1,6,vLLM", "1,1,1,nan,6,vLLM", "1,1,1,1e0,6,vLLM", "1,1,1,-1,6,vLLM", "1,1,1,1,0,vLLM",
+        "1,1,1,1,10000,vLLM", "1.00,1,1,1,6,vLLM", "1,1,1,1,06,vLLM", "1, 1,1,1,6,vLLM", "1,1,1,1,1,6,vLLM",
+        "\uff11,1,1,1,6,vLLM", "1,1,1,1.2345,6,vLLM", "1,1,1,1,6,vLLM\n",
+    ],
+)  # fmt: skip
+def test_a_calibration_that_the_page_would_not_write_is_none(text):
+    inputs, problems = from_query(urlencode({"fit": text}))
+    assert inputs.fit == ""
+    assert len(problems) == 1 and problems[0].startswith("fit cannot be")
+    assert "expected 4 factors from 0.2 to 5" in problems[0] and problems[0].endswith("none was used.")

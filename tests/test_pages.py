@@ -42,7 +42,7 @@ from presets.catalog import (
 )
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
-WITHOUT_SCENARIO = {"pages/catalog.py", "pages/evidence.py", "pages/bring.py"}
+WITHOUT_SCENARIO = {"pages/catalog.py", "pages/evidence.py", "pages/bring.py", "pages/calibrate.py"}
 SCENARIO_PAGES = pytest.mark.parametrize("page", [page for page in PAGES if page not in WITHOUT_SCENARIO])
 QUERIES = (
     "",
@@ -56,6 +56,8 @@ QUERIES = (
     "model=gpt-oss+120B&weights=MXFP4&experts=64&top_k=2&have=devices+I+rent&spend=5&score=70&goal=lowest+cost",
     "engine=vLLM&fraction=0.95&chunk=4k&seqs=64&tp=2&model=gpt-oss+20B&weights=MXFP4",
     "engine=llama.cpp&weights=Q4_K_M&gpulayers=16&device=NVIDIA+GeForce+RTX+4090&batch=1",
+    "engine=vLLM&fit=0.97,1.05,1.2,0.9,6,vLLM",
+    "engine=SGLang&fit=0.97,1.05,1.2,0.9,6,vLLM",
     "device=Apple+M1+Max+(32-core+GPU)&model=Qwen3+30B-A3B&weights=Q4_K_M&batch=1&family=llama.cpp+formats",
 )
 HOSTILE = (
@@ -113,7 +115,7 @@ def test_every_page_shows_the_calculators_figures(page, query):
     if page == "pages/recommend.py":
         inputs = from_query(query)[0]
         found = recommend(
-            controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family, inputs.engine)
+            controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family, inputs.engine, inputs.fit)
         )
         if found.pick is None:
             assert "Nothing would do" in at.main.markdown[0].value

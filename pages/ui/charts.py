@@ -298,6 +298,50 @@ def roofline(title: str, peak: float, bandwidth: float, points: Mapping[str, tup
     )
 
 
+def before_and_after(title: str, points: Mapping[str, Sequence[tuple[float, float, float, str]]]) -> go.Figure:
+    """Predicted against measured seconds, both logarithmic: {kind of time: (measured, as shipped, calibrated, hover)}.
+
+    A line joins what a row was predicted before, hollow, to after, filled; on the grey line it would be as measured.
+    """
+    every = [value for dots in points.values() for dot in dots for value in dot[:3]]
+    ends = [1e3 * min(every) / 1.5, 1e3 * max(every) * 1.5]
+    axis = LOG if ends[1] < 1e3 * ends[0] else DECADES
+    traces: list[Trace] = [
+        {
+            "type": "scatter", "mode": "lines", "name": "As measured", "hoverinfo": "skip", "x": ends, "y": ends,
+            "line": {"color": muted(), "width": 2},
+        }
+    ]  # fmt: skip
+    for place, (name, dots) in enumerate(points.items()):
+        tint, symbol = palette()[place], ("circle", "diamond")[place % 2]
+        moved = [(1e3 * x, 1e3 * y) for dot in dots for x, y in ((dot[0], dot[1]), (dot[0], dot[2]))]
+        gaps = [each for i in range(0, len(moved), 2) for each in (*moved[i : i + 2], (None, None))]
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "showlegend": False, "hoverinfo": "skip", "opacity": 0.5,
+                "x": [x for x, _ in gaps], "y": [y for _, y in gaps], "line": {"color": tint, "width": 1},
+            }
+        )  # fmt: skip
+        traces += [
+            {
+                "type": "scatter", "mode": "markers", "name": f"{name}, {when}",
+                "x": [1e3 * dot[0] for dot in dots], "y": [1e3 * dot[at] for dot in dots],
+                "customdata": [dot[3] for dot in dots],
+                "marker": {"symbol": symbol + style, "size": 9, "color": tint, "line": {"color": tint, "width": 2}},
+                "hovertemplate": "%{customdata}<br>measured %{x:.3s} ms, " + when + " %{y:.3s} ms<extra></extra>",
+            }
+            for at, when, style in ((1, "as shipped", "-open"), (2, "calibrated", ""))
+        ]  # fmt: skip
+    return figure(
+        title,
+        traces,
+        x={"title": _titled("Measured, ms"), **axis},
+        y={"title": _titled("Predicted, ms"), **axis},
+        height=460,
+        legend=_legend(-0.2),
+    )
+
+
 def tiers(title: str, bounds: Sequence[float], points: Mapping[str, Mapping[str, tuple[float, float]]]) -> go.Figure:
     """Every preset by its stored and active parameters, the tiers between dotted lines."""
     traces = [

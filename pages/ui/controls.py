@@ -11,13 +11,29 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from calculators.architecture import Architecture
+from calculators.calibrate import calibrated
 from calculators.choose import Choice, choose
 from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment, Engine, MemoryRule
 from calculators.recommend import Budget, Catalog, Need, divides, splits
 from calculators.serving import Load, mtp_draft_cost
 from calculators.serving_memory import with_step
-from pages.ui.links import AUTO, DRAFTERS, FAMILIES, FIELDS, NAMES, PRESET, SIZES, SOURCES, Inputs, from_query, to_query
+from pages.ui import explain
+from pages.ui.links import (
+    AUTO,
+    DRAFTERS,
+    FAMILIES,
+    FIELDS,
+    NAMES,
+    PRESET,
+    SIZES,
+    SOURCES,
+    Calibration,
+    Inputs,
+    from_query,
+    read_calibration,
+    to_query,
+)
 from presets.catalog import (
     WHAT_IFS,
     accelerator_facts,
@@ -78,6 +94,8 @@ def inputs() -> Inputs:
     values = {name: st.session_state.get(name, FIELDS[name].default) for name in NAMES}
     if imported() is None:
         values["own"] = ""
+    if calibration() is None:
+        values["fit"] = ""
     for name in ("model", "weights"):
         if values[name] not in options(name):
             values[name] = FIELDS[name].default
@@ -261,9 +279,54 @@ def model(chosen: Inputs) -> tuple[Architecture, str]:
         return model, str(error).removeprefix("config.json: ")
 
 
+def calibration(fit: str | None = None) -> Calibration | None:
+    """The visitor's calibration, where there is one: that of a link's text, or the session's."""
+    text = st.session_state.get("fit", "") if fit is None else fit
+    try:
+        return read_calibration(text) if text else None
+    except ValueError:  # a browser's Back may bring any text
+        return None
+
+
+def calibrate(found: Calibration) -> None:
+    """Use a calibrated engine on every page."""
+    st.session_state.fit, st.session_state.engine = found.text, found.engine
+
+
+def uncalibrate() -> None:
+    """Give the engine its shipped constants back."""
+    st.session_state.fit = ""
+
+
+def profile(name: str, fit: str) -> Engine:
+    """An engine by its name, calibrated where the visitor's calibration is of it."""
+    found = calibration(fit)
+    return calibrated(engines()[name], found.factors) if found and found.engine == name else engines()[name]
+
+
+def own_engine() -> None:
+    """The calibration as the address and links carry it, where there is one, and the way back."""
+    found = calibration()
+    if found is None and not st.session_state.get("fit"):
+        return
+    if found is not None:
+        other = "" if found.engine == st.session_state.engine else f"{st.session_state.engine} as shipped; yours: "
+        st.caption(other + explain.calibrated_with(found.engine, found.rows))
+    with st.expander("Calibration"):
+        st.text_input(
+            "As links carry it", key="fit", bind="query-params", max_chars=80,
+            help="Factors on bandwidth, arithmetic, steps and requests, the number of rows, the engine.",
+        )  # fmt: skip
+        st.button("Back to the shipped constants", on_click=uncalibrate, width="stretch")
+
+
 def engine(chosen: Inputs) -> Engine:
     """The engine, with the settings that the visitor states and it has."""
-    profile = engines()[chosen.engine]
+    return with_settings(profile(chosen.engine, chosen.fit), chosen)
+
+
+def with_settings(profile: Engine, chosen: Inputs) -> Engine:
+    """An engine with the settings that the visitor states and it has."""
     rule = profile.memory
     if rule is None:
         return profile
@@ -333,6 +396,7 @@ def sidebar(*, sizes: bool) -> None:
         choice("device", "Device", help="What one device holds, reads and computes, from its data sheet.")
         steps("tp", "Devices that share the model", help="Tensor parallel: each layer is cut over this many devices.")
         choice("engine", "Engine", help="The program that runs the model; each divides a device's memory its own way.")
+        own_engine()
         with st.expander("More hardware"):
             steps("pp", "Pipeline stages", help="The layers are cut into this many groups, each on devices of its own.")
             steps(
@@ -434,16 +498,16 @@ def budget(chosen: Inputs) -> Budget:
     return Budget(devices=dict.fromkeys(priced, 64), usd_per_hour=chosen.spend)
 
 
-def catalog(family: str, profile: str) -> Catalog:
+def catalog(family: str, engine: str, fit: str = "") -> Catalog:
     """What a recommendation chooses from: published models and the visitor's own, in a family of weight formats."""
-    own, published = imported(), _catalog(family, profile)
+    own, published = imported(), replace(_catalog(family, engine), engine=profile(engine, fit))
     if own is None:
         return published
     return replace(published, models={**published.models, own.name: own.architecture})
 
 
 @cache
-def _catalog(family: str, profile: str) -> Catalog:
+def _catalog(family: str, engine: str) -> Catalog:
     """Published models, a family of weight formats, its 16- and 8-bit caches."""
     server = {name: fmt for name, fmt in everyday_formats().items() if fmt.left_bytes == 2}
     rest = {name: fmt for name, fmt in everyday_formats().items() if name not in server and fmt.bits < 16}
@@ -452,7 +516,7 @@ def _catalog(family: str, profile: str) -> Catalog:
         weight_formats={FAMILIES[0]: server, FAMILIES[1]: rest, FAMILIES[2]: server | rest}[family],
         cache_formats={name: cache_formats()[name] for name in ("BF16", "INT8" if family == FAMILIES[1] else "FP8")},
         accelerators=accelerators(),
-        engine=engines()[profile],
+        engine=engines()[engine],
         quality={name: score.score for name, score in mmlu().items()},
         kept=quality_kept(),
     )

@@ -8,6 +8,7 @@ from textwrap import wrap
 import numpy as np
 
 from calculators.architecture import Architecture, active_parameters, parameters
+from calculators.calibrate import Fitted
 from calculators.choose import Choice
 from calculators.estimate import Estimate, Scenario, batch_per_replica, weights_of
 from calculators.formats import Format
@@ -335,6 +336,35 @@ def memory_error(engine: str) -> str:
     if not parts:
         return f"No measurements of {engine}'s memory are compared yet: its rule is taken from its documentation."
     return f"Against {engine} as logged or measured: {'; '.join(parts)}."
+
+
+def calibrated_with(engine: str, rows: int) -> str:
+    """An engine as a visitor's measurements make it: "vLLM, calibrated with your 6 rows"."""
+    return f"{engine}, calibrated with your {plural(rows, 'row')}"
+
+
+def middle_error(logs: Sequence[float]) -> float:
+    """The median size of predicted / measured - 1; NaN where nothing was measured."""
+    known = np.asarray(logs)[np.isfinite(logs)]
+    return float(np.median(np.abs(np.expm1(known)))) if known.size else np.nan
+
+
+MEASURED_TIMES = {"token_s": "token times", "first_token_s": "first tokens"}
+
+
+def calibration(fitted: Fitted) -> str:
+    """What a fit to a visitor's rows changes: the error of each kind of time, before and after."""
+    rows = len(fitted.before["token_s"])
+    told = []
+    for name, words in MEASURED_TIMES.items():
+        before, after = (middle_error(errors[name]) for errors in (fitted.before, fitted.after))
+        if isfinite(before):
+            verb = "stays at" if f"{before:.0%}" == f"{after:.0%}" else "falls from" if after < before else "rises from"
+            ends = f"{after:.0%}" if verb == "stays at" else f"{before:.0%} to {after:.0%}"
+            told.append(f"the error of {words} {verb} **{ends}**")
+    if not told:
+        return f"Your {plural(rows, 'row')} cannot be compared: the device's arithmetic or links are unknown."
+    return f"With your {plural(rows, 'row')} {' and '.join(told)}."
 
 
 def show_range(low: float, high: float, show: Callable[[float], str]) -> str:

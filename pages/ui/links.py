@@ -3,6 +3,7 @@
 Every input is a `Field`: its name in a link, its default and the values it may take. The same table makes the widgets.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from math import inf
@@ -10,6 +11,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from calculators.calibrate import HIGHEST, LOWEST, Factors
+from calculators.calibrate import NAMES as FACTORS
 from calculators.choose import PRIORITIES
 from calculators.recommend import GOALS
 from presets.catalog import (
@@ -124,6 +127,49 @@ class Own(Field):
         return text
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """Factors on an engine's constants, fitted to so many rows of a visitor's."""
+
+    factors: Factors
+    rows: int
+    engine: str
+
+    @property
+    def text(self) -> str:
+        """As a link carries it: "0.97,1.05,1.2,0.9,6,vLLM"."""
+        return ",".join([*(f"{getattr(self.factors, name):.3g}" for name in FACTORS), str(self.rows), self.engine])
+
+
+def read_calibration(text: str) -> Calibration:
+    """The calibration of a link's text; raises ValueError saying what would be right."""
+    parts = text.split(",")
+    numbers = parts[: len(FACTORS)]
+    if (
+        len(parts) == len(FACTORS) + 2
+        and all(re.fullmatch(r"[0-9](\.[0-9]{1,3})?", number) for number in numbers)
+        and all(LOWEST <= float(number) <= HIGHEST for number in numbers)
+        and re.fullmatch(r"[1-9][0-9]{0,3}", parts[-2])
+        and parts[-1] in engines()
+    ):
+        factors = Factors(**dict(zip(FACTORS, map(float, numbers), strict=True)))
+        found = Calibration(factors=factors, rows=int(parts[-2]), engine=parts[-1])
+        if found.text == text:
+            return found
+    raise ValueError(
+        f"expected {len(FACTORS)} factors from {LOWEST:g} to {HIGHEST:g}, a number of rows and an engine, "
+        "as the Calibrate page writes them"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit(Field):
+    """A calibration as compact text, or empty."""
+
+    def read(self, text: str) -> str:
+        return read_calibration(text).text if text else text
+
+
 def _choice(options: Iterable[Any], default: Any) -> Field:
     return Field(default=default, options=tuple(options))
 
@@ -169,6 +215,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "chunk": _setting(CHUNKS, short),
         "seqs": _setting(SEQUENCES, short),
         "gpulayers": _setting(GPU_LAYERS, str),
+        "fit": Fit(default="", options=("", "0.97,1.05,1.2,0.9,6,vLLM")),
         "workload": _choice(workload_facts(), "Chat"),
         "batch": _number(BATCHES, CHAT.workload.batch),
         "prompt": _tokens(PROMPTS, CHAT.workload.prompt_tokens),
@@ -212,6 +259,7 @@ class Inputs:
     chunk: int = AUTO
     seqs: int = AUTO
     gpulayers: int = AUTO
+    fit: str = ""
     workload: str = FIELDS["workload"].default
     batch: int = FIELDS["batch"].default
     prompt: int = FIELDS["prompt"].default

@@ -24,6 +24,7 @@ PAGES = {
     "pages/formats.py": "Formats",
     "pages/recommend.py": "Recommend",
     "pages/bring.py": "Import",
+    "pages/calibrate.py": "Calibrate",
     "pages/catalog.py": "Catalog",
     "pages/evidence.py": "Evidence",
 }
@@ -70,6 +71,9 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     rule = scenario.engine.memory
     if rule and isfinite(rule.device_layers) and not isfinite(figures.token_s):
         st.caption(f"How fast {scenario.deployment.accelerator.name} reads the host's memory is not published.")
+    tuned = controls.calibration()
+    if tuned and tuned.engine == scenario.engine.name:
+        st.caption(f"Times are of {explain.calibrated_with(tuned.engine, tuned.rows)}.")
     return scenario, figures
 
 

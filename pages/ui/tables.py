@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from calculators import UNKNOWN
 from calculators.architecture import Architecture, active_parameters, parameters, parameters_by_part, tensors, tier
+from calculators.calibrate import CONSTANTS, Factors, Fitted, calibrated
 from calculators.estimate import Scenario, estimate, memory_bytes
 from calculators.formats import Format, stored_bytes
 from calculators.hardware import Accelerator, Engine
@@ -18,6 +20,7 @@ from calculators.recommend import Candidate, Recommendation, smallest_deployment
 from calculators.scaling import ScalingLaw, compute_optimal_tokens, loss, training_flops
 from pages.ui import explain
 from presets.catalog import accelerator_facts, format_losses, format_measurements, formats, mmlu
+from presets.trials import Comparison
 
 
 def side_by_side(scenario: Scenario, models: Mapping[str, Architecture]) -> pd.DataFrame:
@@ -144,6 +147,59 @@ def constants(engine: Engine) -> pd.DataFrame:
             for name, (low, high) in engine.ranges.items()
         ]
     )  # fmt: skip
+
+
+def calibrated_rows(found: Comparison, fitted: Fitted) -> pd.DataFrame:
+    """A visitor's rows, each time as measured, as shipped and calibrated."""
+    lines = []
+    for i, (row, trial) in enumerate(zip(found.rows, found.each_trial, strict=True)):
+        line = {"Run": row.place, "Load": f"{row.concurrency:,} × ({row.prompt_tokens:,} + {row.output_tokens:,})"}
+        for name, label in (("token_s", "Token"), ("first_token_s", "First token")):
+            measured = getattr(row, name)
+            known = isfinite(fitted.before[name][i])
+            line[label] = explain.show_seconds(measured) if known else "–"
+            for when, logs in (("shipped", fitted.before), ("yours", fitted.after)):
+                line[f"{label}, {when}"] = f"{np.expm1(logs[name][i]):+.0%}" if known else "–"
+        given = trial.scenario
+        line |= {
+            "Model": given.model.name, "Weights": given.weight_format.name, "Devices": explain.devices_text(given),
+        }  # fmt: skip
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+FACTOR_NAMES = {
+    "bandwidth": "Bandwidth: shares of the data sheet's", "arithmetic": "Arithmetic: shares of the data sheet's",
+    "step": "Steps: what each product, hop and step adds", "request": "Requests: what each waits for beside its passes",
+}  # fmt: skip
+
+
+def factors(found: Factors) -> pd.DataFrame:
+    """The factors of a calibration, and what each multiplies."""
+    return pd.DataFrame(
+        [
+            {"Factor on": label, "Shipped": "1", "Yours": f"{getattr(found, name):.3g}",
+             "So it is": "as shipped" if getattr(found, name) == 1
+             else ("faster" if (getattr(found, name) > 1) == (name in ("bandwidth", "arithmetic")) else "slower")}
+            for name, label in FACTOR_NAMES.items()
+        ]
+    )  # fmt: skip
+
+
+def calibrated_constants(engine: Engine, found: Factors) -> pd.DataFrame:
+    """Every constant that a calibration multiplies, before and after."""
+    changed = calibrated(engine, found)
+    values = {name: (getattr(engine, name), getattr(changed, name)) for names in CONSTANTS.values() for name in names}
+    values |= {
+        name: (getattr(engine.scheduler, name), getattr(changed.scheduler, name))
+        for name in ("step_s", "request_s", "burst", "grouping")
+    }
+    return pd.DataFrame(
+        [
+            {"Constant": name, "As shipped": f"{before:.4g}", "Calibrated": f"{after:.4g}"}
+            for name, (before, after) in values.items()
+        ]
+    )
 
 
 def candidates(items: Sequence[Candidate]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from math import isinf
+from math import inf, isinf
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -44,7 +44,7 @@ def _pairs(what: str) -> Any:
     return pairs
 
 
-def _number(what: str) -> tuple[Any, Any, Any]:
+def _number(what: str, infinite: bool) -> tuple[Any, Any, Any]:
     def whole(text: str) -> int:
         if len(text) > LONGEST_NUMBER:
             raise ValueError(f"{what}: a number has {len(text):,} digits; at most {LONGEST_NUMBER} were expected")
@@ -59,6 +59,8 @@ def _number(what: str) -> tuple[Any, Any, Any]:
         return value
 
     def constant(text: str) -> float:
+        if infinite and text == "Infinity":
+            return inf
         raise ValueError(f"{what}: {text} is no JSON number; a finite one was expected")
 
     return whole, real, constant
@@ -78,8 +80,8 @@ def _check_depth(value: Any, what: str) -> None:
     raise ValueError(f"{what}: nested deeper than {DEEPEST} levels; published files have fewer than ten")
 
 
-def read_json(data: bytes | str, *, what: str, most_bytes: int = CONFIG_BYTES) -> Any:
-    """The value that a JSON text stands for.
+def read_json(data: bytes | str, *, what: str, most_bytes: int = CONFIG_BYTES, infinite: bool = False) -> Any:
+    """The value that a JSON text stands for; with `infinite` also of the Infinity that Python writes into JSON.
 
     Raises ValueError, saying where, what and what would be right: too large, not UTF-8, not JSON, a name twice in one
     object, NaN or an infinite number, a number of thousands of digits, nested too deeply.
@@ -90,7 +92,7 @@ def read_json(data: bytes | str, *, what: str, most_bytes: int = CONFIG_BYTES) -
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
         raise ValueError(f"{what}: byte {error.start:,} is no UTF-8; a text file was expected") from error
-    whole, real, constant = _number(what)
+    whole, real, constant = _number(what, infinite)
     try:
         value = json.loads(
             text, object_pairs_hook=_pairs(what), parse_int=whole, parse_float=real, parse_constant=constant
