@@ -8,10 +8,15 @@ from calculators.latency import seconds, shares_by_bound
 from calculators.serving import serve
 from pages.ui import charts, controls, explain, shell, tables
 from pages.ui.links import BATCHES
+from presets.intervals import intervals
 
 shell.guard()
 
 scenario, figures = shell.head("Latency")
+spans = intervals(scenario, figures)
+first_span, token_span, _ = explain.intervals_shown(scenario, figures, spans)
+st.caption(f"First token: {explain.interval_basis(spans.first_token, first_span)}")
+st.caption(f"Further tokens: {explain.interval_basis(spans.token, token_span)}")
 card = scenario.deployment.accelerator
 answer, prompt = token_rows(scenario), first_token_rows(scenario)
 

@@ -19,6 +19,7 @@ from calculators.serving import Served
 from calculators.serving_memory import Division
 from presets.accuracy import compare, config_reader, read_rows
 from presets.catalog import accelerator_facts, cache_formats, engines, mmlu
+from presets.intervals import Intervals, Support
 from presets.loader import HERE
 
 GIB = 2**30
@@ -371,6 +372,67 @@ def show_range(low: float, high: float, show: Callable[[float], str]) -> str:
     """An interval for the line under a figure: "48.3 GiB to 54 GiB"; nothing where it is a point."""
     ends = [show(max(end, 0.0)) for end in sorted((low, high))]
     return f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else "in every case"
+
+
+def show_interval(ends: tuple[float, float], show: Callable[[float], str]) -> str:
+    """An interval of a figure, its unit once: "20.1–27.3 ms"; nothing where it is unknown."""
+    low, high = (show(end) for end in ends)
+    if UNKNOWN in (low, high):
+        return ""
+    number, _, unit = low.partition(" ")
+    return f"{number}–{high}" if unit and high.endswith(f" {unit}") else f"{low}–{high}"
+
+
+# What an interval is, as a hint beside each.
+INTERVAL = (
+    "Below: the interval that should hold 80 % of what is measured. It rests on the errors that fits left on models "
+    "that they had not seen; the working says which."
+)
+
+
+def intervals_shown(scenario: Scenario, figures: Estimate, spans: Intervals) -> tuple[str, str, str]:
+    """The intervals of the first token, a further one and the cost of a million; nothing for what is unknown.
+
+    A lower bound, of a device whose peak nobody published, has none.
+    """
+    first = show_interval(spans.first_token.span.of(float(figures.first_token_s)), show_seconds)
+    token = show_interval(spans.token.span.of(float(figures.token_s)), show_seconds)
+    cost = show_interval(spans.request.of(float(figures.usd_per_token) * 1e6), show_usd)
+    return first, "" if least(scenario) else token, cost
+
+
+def cost_basis(figures: Estimate, spans: Intervals, shown: str) -> str:
+    """The intervals of cost and throughput, and that they follow from those of the two times."""
+    rate = show_interval(
+        spans.request.inverse.of(float(figures.tokens_per_s)), lambda each: show_rate(each, "tokens/s")
+    )
+    if not rate:
+        return "Its interval is unknown, as one of its times is."
+    money = f"{shown} per million tokens and " if shown else ""
+    return f"80 % interval {money}{rate}: both times at the same end of theirs. Prices are as dated."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(([", ".join(names[:-1])] if names[1:] else []) + [*names[-1:]])
+
+
+def interval_basis(found: Support, shown: str) -> str:
+    """What an interval rests on: how many rows of which engines and devices, and what of the scenario they lack."""
+    devices = found.names("accelerator")
+    where = short_device(devices[0]) if len(devices) == 1 else f"{len(devices)} devices"
+    rows = f"{plural(len(found.rows), 'measured time')} of {listed(found.names('engine'))} on {where}"
+    unseen = "each predicted by a fit that had not seen its model"
+    interval = f"80 % interval {shown}" if shown else "80 % interval"
+    if found.lacks:
+        return (
+            f"No {listed(found.lacks)} measured, so the {interval} is wide: all errors on {rows}, {unseen}, "
+            "and at least from the data sheet's roofline to as far above."
+        )
+    if found.near:
+        name = short_device(found.near)
+        return f"{name} was not measured but others of its kind; {interval}: all errors on {rows}, {unseen}."
+    return f"{interval}: what is left on {rows}, {unseen}."
 
 
 def starting(scenario: Scenario, found: Division) -> str:

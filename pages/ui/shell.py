@@ -14,6 +14,7 @@ from calculators.serving_memory import Division, extremes
 from pages.ui import charts, controls, explain
 from pages.ui.links import Inputs
 from presets.catalog import cache_formats, offered_formats
+from presets.intervals import intervals
 
 PAGES = {
     "pages/overview.py": "Overview",
@@ -78,9 +79,11 @@ def head(title: str) -> tuple[Scenario, Estimate]:
 
 
 def strip(scenario: Scenario, figures: Estimate) -> None:
-    """The five figures, and an expander that opens each to its working."""
+    """The five figures with their 80 % intervals, and an expander that opens each to its working."""
+    spans = intervals(scenario, figures)
     model = scenario.model
     fits = "fits" if figures.fits else "too much for"
+    first, token, cost = explain.intervals_shown(scenario, figures, spans)
     cells = {
         "Parameters": (
             explain.show_count(parameters(model)),
@@ -90,27 +93,33 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
             explain.show_bytes(figures.used_bytes),
             f"{fits} {explain.show_bytes(figures.capacity_bytes)}",
         ),
-        "First token": (explain.show_seconds(figures.first_token_s), "one request alone"),
+        "First token": (
+            explain.show_seconds(figures.first_token_s),
+            f"{first}, one alone" if first else "one request alone",
+        ),
         "Each further token": (
             explain.least(scenario) + explain.show_seconds(figures.token_s),
-            f"{'≤ ' if explain.least(scenario) else ''}{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
+            f"{token}, {explain.show_rate(1 / figures.token_s, 'a second')}"
+            if token
+            else f"≤ {explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
         ),
         "Cost, 1M tokens": (
             explain.show_usd(figures.usd_per_token * 1e6),
-            f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all",
+            f"{cost}{', ' if cost else ''}{explain.show_rate(figures.tokens_per_s, 'tokens/s')}",
         ),
     }
+    hints = dict.fromkeys(("First token", "Each further token", "Cost, 1M tokens"), explain.INTERVAL)
     grid = st.grid(5, min_column_width=150, gap="small")
     for label, (value, below) in cells.items():
-        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True, help=hints.get(label))
     opened = st.expander("How these five are worked out", key="working", on_change="rerun", type="compact")
     if opened.open:
         workings = (
             explain.parameters_working(model),
             explain.memory_working(scenario, figures),
-            explain.first_token_working(scenario, figures),
-            explain.token_working(scenario, figures),
-            explain.cost_working(scenario, figures),
+            f"{explain.first_token_working(scenario, figures)}\n\n{explain.interval_basis(spans.first_token, first)}",
+            f"{explain.token_working(scenario, figures)}\n\n{explain.interval_basis(spans.token, token)}",
+            f"{explain.cost_working(scenario, figures)}\n\n{explain.cost_basis(figures, spans, cost)}",
         )
         for tab, text in zip(opened.tabs(list(cells)), workings, strict=True):
             tab.markdown(explain.markdown(text))
