@@ -1,13 +1,20 @@
-"""Does what the articles say hold?"""
+"""How far off is what the dashboard predicts, and does what the articles say hold?"""
 
 import streamlit as st
 
-from pages.ui import claims, controls, explain, shell
+from pages.ui import claims, controls, explain, measured, shell
 from presets.claims import findings
+from presets.evidence import points
 
 shell.guard()
 st.title("Evidence", anchor=False)
 controls.problems()
+with st.spinner("Predicting every measured row …"):
+    every = points()
+st.markdown(explain.markdown(measured.summary(every)))
+measured.section()
+
+st.subheader("What the articles claim", anchor=False)
 st.markdown(
     explain.markdown(
         f"{claims.summary(findings())} The claims are those of the five articles that the project was started from."

@@ -15,8 +15,7 @@ shell.guard()
 scenario, figures = shell.head("Latency")
 spans = intervals(scenario, figures)
 first_span, token_span, _ = explain.intervals_shown(scenario, figures, spans)
-st.caption(f"First token: {explain.interval_basis(spans.first_token, first_span)}")
-st.caption(f"Further tokens: {explain.interval_basis(spans.token, token_span)}")
+st.caption(explain.markdown(explain.intervals_in_words(figures, spans, first_span, token_span)))
 card = scenario.deployment.accelerator
 answer, prompt = token_rows(scenario), first_token_rows(scenario)
 

@@ -643,3 +643,59 @@ def places(
             found[name] = best[1]
             taken.append(best[2])
     return found
+
+
+BAND = 0.2  # the share by which a prediction may be off within the band of the chart below
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "hexagon", "pentagon")
+# Ticks of an axis in bytes.
+BYTE_TICKS = {
+    "type": "log",
+    "tickvals": [2.0**power for power in range(0, 50, 10)],
+    "ticktext": ["1 B", "1 KiB", "1 MiB", "1 GiB", "1 TiB"],
+}
+
+
+def predictions(
+    title: str, what: str, axis: Mapping[str, Any], points: Mapping[str, Sequence[tuple[float, float, str]]],
+    places: Mapping[str, int],
+) -> go.Figure:  # fmt: skip
+    """Predicted against measured, both logarithmic: {quantity: (measured, predicted, hover)} over 1:1 and its band.
+
+    `places` gives each quantity its colour and symbol, whatever else is shown.
+    """
+    measured = [each[0] for dots in points.values() for each in dots]
+    ends = np.array([min(measured) / 2, max(measured) * 2])
+    lines: list[Trace] = [
+        {
+            "type": "scatter", "mode": "lines", "name": f"Within {BAND:.0%}", "hoverinfo": "skip",
+            "x": [*ends, *ends[::-1]], "y": [*(ends * (1 + BAND)), *(ends[::-1] * (1 - BAND))],
+            "fill": "toself", "line": {"width": 0}, "fillcolor": "rgba(128,128,128,0.22)",
+        },
+        {
+            "type": "scatter", "mode": "lines", "name": "As measured", "hoverinfo": "skip",
+            "x": ends, "y": ends, "line": {"color": muted(), "width": 2},
+        },
+    ]  # fmt: skip
+    traces = [
+        {
+            "type": "scatter", "mode": "markers", "name": name,
+            "x": [dot[0] for dot in dots], "y": [dot[1] for dot in dots], "customdata": [dot[2] for dot in dots],
+            "marker": {
+                "size": 7, "opacity": 0.75, "color": palette()[QUANTITY_PLACES[places[name] % len(QUANTITY_PLACES)]],
+                "symbol": SYMBOLS[places[name] % len(SYMBOLS)],
+            },
+            "hovertemplate": "%{customdata}<extra></extra>",
+        }
+        for name, dots in points.items()
+    ]  # fmt: skip
+    return figure(
+        title,
+        [*lines, *traces],
+        x={"title": _titled(f"Measured {what}"), **axis},
+        y={"title": _titled(f"Predicted {what}"), **axis},
+        height=430 + 14 * len(points),
+        legend=_legend(-0.22),
+    )
+
+
+QUANTITY_PLACES = (0, 1, 3, 2, 5, 6, 4, 9, 10, 11)  # places in the theme's colours, told apart best first

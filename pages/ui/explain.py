@@ -383,11 +383,25 @@ def show_interval(ends: tuple[float, float], show: Callable[[float], str]) -> st
     return f"{number}–{high}" if unit and high.endswith(f" {unit}") else f"{low}–{high}"
 
 
-# What an interval is, as a hint beside each.
-INTERVAL = (
-    "Below: the interval that should hold 80 % of what is measured. It rests on the errors that fits left on models "
-    "that they had not seen; the working says which."
-)
+def throughput_shown(figures: Estimate, spans: Intervals) -> str:
+    """All requests' tokens a second with their interval, where they are known."""
+    ends = show_interval(spans.request.inverse.of(float(figures.tokens_per_s)), digits)
+    return f"{show_rate(figures.tokens_per_s, 'tokens/s')}{f' ({ends})' if ends else ''} in all"
+
+
+def hint(label: str, figures: Estimate, spans: Intervals) -> str | None:
+    """What a figure of the strip is and what the line below it says; nothing for what needs no such words."""
+    said = {
+        "First token": "One request alone.",
+        "Each further token": f"{show_rate(1 / figures.token_s, 'tokens/s')} for each request.",
+        "Cost, 1M tokens": f"{throughput_shown(figures, spans)}.",
+    }
+    if label not in said:
+        return None
+    return (
+        f"{said[label]} Below, where it is known: the interval that should hold 80 % of what is measured; the working "
+        "says what it rests on."
+    )
 
 
 def intervals_shown(scenario: Scenario, figures: Estimate, spans: Intervals) -> tuple[str, str, str]:
@@ -403,13 +417,23 @@ def intervals_shown(scenario: Scenario, figures: Estimate, spans: Intervals) -> 
 
 def cost_basis(figures: Estimate, spans: Intervals, shown: str) -> str:
     """The intervals of cost and throughput, and that they follow from those of the two times."""
-    rate = show_interval(
-        spans.request.inverse.of(float(figures.tokens_per_s)), lambda each: show_rate(each, "tokens/s")
-    )
-    if not rate:
-        return "Its interval is unknown, as one of its times is."
-    money = f"{shown} per million tokens and " if shown else ""
-    return f"80 % interval {money}{rate}: both times at the same end of theirs. Prices are as dated."
+    if not show_interval(spans.request.of(float(figures.request_s)), show_seconds):
+        return "The interval is unknown, as one of the times is."
+    money = f"{shown} per million tokens, " if shown else ""
+    return f"80 % interval: {money}{throughput_shown(figures, spans)}; both times at the same end of theirs."
+
+
+def intervals_in_words(figures: Estimate, spans: Intervals, first: str, token: str) -> str:
+    """The intervals of both times and the throughput in a line, with what was never measured of it."""
+    parts = [f"{name} {shown}" for name, shown in (("first token", first), ("each further one", token)) if shown]
+    if not parts:
+        return "The times have no interval: a figure that they need is unknown."
+    lacks = list(dict.fromkeys((*spans.first_token.lacks, *spans.token.lacks)))
+    near = spans.token.near or spans.first_token.near
+    said = f" Wide, as nothing of {listed(lacks)} was measured." if lacks else ""
+    said = said or (f" {short_device(near)} itself was not measured, others of its kind were." if near else "")
+    whole = throughput_shown(figures, spans)
+    return f"80 % intervals: {', '.join([*parts, whole] if first and token else parts)}.{said}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -426,8 +450,8 @@ def interval_basis(found: Support, shown: str) -> str:
     interval = f"80 % interval {shown}" if shown else "80 % interval"
     if found.lacks:
         return (
-            f"No {listed(found.lacks)} measured, so the {interval} is wide: all errors on {rows}, {unseen}, "
-            "and at least from the data sheet's roofline to as far above."
+            f"{interval}, a wide one, as nothing of {listed(found.lacks)} was measured: all errors on {rows}, "
+            f"{unseen}, and at least from the data sheet's roofline to as far above."
         )
     if found.near:
         name = short_device(found.near)

@@ -93,25 +93,20 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
             explain.show_bytes(figures.used_bytes),
             f"{fits} {explain.show_bytes(figures.capacity_bytes)}",
         ),
-        "First token": (
-            explain.show_seconds(figures.first_token_s),
-            f"{first}, one alone" if first else "one request alone",
-        ),
+        "First token": (explain.show_seconds(figures.first_token_s), first or "one request alone"),
         "Each further token": (
             explain.least(scenario) + explain.show_seconds(figures.token_s),
-            f"{token}, {explain.show_rate(1 / figures.token_s, 'a second')}"
-            if token
-            else f"≤ {explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
+            token or f"≤ {explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
         ),
         "Cost, 1M tokens": (
             explain.show_usd(figures.usd_per_token * 1e6),
-            f"{cost}{', ' if cost else ''}{explain.show_rate(figures.tokens_per_s, 'tokens/s')}",
+            cost or f"{explain.show_rate(figures.tokens_per_s, 'tokens/s')} in all",
         ),
     }
-    hints = dict.fromkeys(("First token", "Each further token", "Cost, 1M tokens"), explain.INTERVAL)
     grid = st.grid(5, min_column_width=150, gap="small")
     for label, (value, below) in cells.items():
-        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True, help=hints.get(label))
+        hint = explain.hint(label, figures, spans)
+        grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True, help=hint)
     opened = st.expander("How these five are worked out", key="working", on_change="rerun", type="compact")
     if opened.open:
         workings = (
