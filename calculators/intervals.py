@@ -1,7 +1,8 @@
 """How far may a prediction be off? The interval that the errors of left-out measurements support.
 
-An error is ln(predicted / measured) by a fit that did not see the measured model. The next error lies between order
-statistics of those seen: with n of them, at most the ceil(0.9 (n + 1))-th smallest nine times in ten.
+An error is ln(predicted / measured) by a fit that did not see the measured model. With n of them, the next one's size
+is at most the ceil(0.8 (n + 1))-th smallest four times in five. Sizes, not signs: the errors of a model lean to one
+side, and to which side those of a new model will lean the others do not tell.
 Source: conformal prediction, Vovk et al. 2005; of rows in groups, Lee, Barber and Willett 2023, arXiv:2306.06342.
 """
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from calculators.hardware import Engine
 
 LEVEL = 0.8  # the share of measurements that an interval should hold
-POOLED = 9  # rows that all pooled errors count as: the fewest whose extremes bound 80 % of what comes next
+POOLED = 4  # rows that all pooled errors count as: the fewest whose largest bounds 80 % of what comes next
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,30 +35,22 @@ class Span:
         return Span(low=1 / self.high, high=1 / self.low)
 
 
-def _bound(own: ArrayLike, pooled: ArrayLike, level: float) -> float:
-    """The error that the next one does not exceed with a probability of (1 + level) / 2; the largest seen at most."""
-    errors = np.concatenate([own, pooled])
-    shares = np.full(np.size(pooled), POOLED / np.size(pooled)) if np.size(pooled) else np.empty(0)
-    weights = np.concatenate([np.ones(np.size(own)), shares])
-    order = np.argsort(errors, kind="stable")
-    wanted = (1 + level) / 2 * (weights.sum() + 1)
-    place = np.searchsorted(np.cumsum(weights[order]), wanted - 1e-9)
-    return float(errors[order][min(place, errors.size - 1)])
-
-
 def supported(own: ArrayLike, pooled: ArrayLike, level: float = LEVEL) -> Span:
     """The span that the errors of a kind support, drawn to the pooled errors of all kinds where it has few.
 
-    Each of its own counts as one, the pooled ones together as nine; n + 9 and the one to come make the order statistic.
-    Without errors of its own the span is that of all pooled ones. It always holds the prediction itself.
+    Each of its own counts as one, the pooled ones together as four; n + 4 and the one to come make the order statistic.
+    Without errors of its own the largest pooled one bounds it.
 
-    >>> tens = [0.01 * i for i in range(-4, 5)]
-    >>> span = supported([], tens)
+    >>> span = supported([], [0.01 * i for i in range(-4, 5)])
     >>> round(span.low, 4), round(span.high, 4)  # exp(-0.04), exp(0.04)
     (0.9608, 1.0408)
     """
-    above, below = _bound(own, pooled, level), -_bound(-np.asarray(own), -np.asarray(pooled), level)
-    return Span(low=float(np.exp(-max(above, 0.0))), high=float(np.exp(-min(below, 0.0))))
+    sizes = np.abs(np.concatenate([own, pooled]))
+    weights = np.concatenate([np.ones(np.size(own)), np.full(np.size(pooled), POOLED / max(np.size(pooled), 1))])
+    order = np.argsort(sizes, kind="stable")
+    place = np.searchsorted(np.cumsum(weights[order]), level * (weights.sum() + 1) - 1e-9)
+    bound = float(sizes[order][min(place, sizes.size - 1)])
+    return Span(low=float(np.exp(-bound)), high=float(np.exp(bound)))
 
 
 def beyond(span: Span, roofline: float) -> Span:

@@ -36,8 +36,8 @@ def spans_of(**chosen):
 @given(own=SOME, pooled=ERRORS)
 def test_an_interval_holds_the_prediction_and_stays_within_the_errors_seen(own, pooled):
     span = supported(own, pooled)
-    assert span.low <= 1 <= span.high
-    assert np.exp(-max(*own, *pooled, 0)) <= span.low and span.high <= np.exp(-min(*own, *pooled, 0))
+    largest = np.abs([*own, *pooled]).max()
+    assert np.exp(-largest) <= span.low <= 1 <= span.high <= np.exp(largest)
 
 
 @given(own=SOME, pooled=ERRORS, levels=st.tuples(st.floats(0.1, 0.99), st.floats(0.1, 0.99)))
@@ -58,13 +58,10 @@ def test_where_evidence_lacks_an_interval_is_never_narrower(own, pooled, rooflin
 
 
 def test_order_statistics_by_hand():
-    own = [0.01 * i for i in range(-45, 46)]  # 91 errors, and nine pooled ones far above: 100, so places of 101
-    # ceil(0.9 x 101) = 91st of own and pooled from below: 0.45, the largest of its own
-    assert supported(own, [9.0] * 9).low == exp(-0.45)
-    # from above the nine far ones come first, then 0.45, 0.44, ...: the 91st from above is the 82nd of its own
-    assert supported(own, [9.0] * 9).high == pytest.approx(exp(0.36))
-    assert supported([], [-0.2, 0.1]) == Span(low=exp(-0.1), high=exp(0.2))  # nothing of its own: all of them
-    assert supported([0.3] * 1000, [0.3]) == Span(low=exp(-0.3), high=1.0)  # always too slow: up to the prediction
+    own = [0.01 * i for i in range(1, 96)]  # 95 errors, and four pooled ones far off: 99, and the one to come is 100
+    assert supported(own, [-9.0] * 4) == Span(low=exp(-0.8), high=exp(0.8))  # the 80th smallest
+    assert supported([-each for each in own], [9.0] * 8) == Span(low=exp(-0.8), high=exp(0.8))  # signs do not count
+    assert supported([], [-0.2, 0.1]) == Span(low=exp(-0.2), high=exp(0.2))  # nothing of its own: the largest
 
 
 def test_few_errors_of_its_own_are_drawn_to_the_pooled_ones():
@@ -119,9 +116,9 @@ def test_what_was_measured_has_the_errors_of_its_engine():
     for each, quantity in ((found.first_token, "prefill_s"), (found.token, "decode_step_s")):
         assert not each.lacks and not each.near
         assert each.names("engine") == ["CUDA-graph decoder"] and each.names("quantity") == [quantity]
-    own, pooled = ([row.log_error for row in residuals() if row.quantity == "decode_step_s" and row.engine in names]
-                   for names in (["CUDA-graph decoder"], engines()))  # fmt: skip
-    assert found.token.span == supported(own, pooled, LEVEL)
+    pooled = [row for row in residuals() if row.quantity in PHASES["further token"]]
+    own = [row.log_error for row in pooled if row.engine == "CUDA-graph decoder"]
+    assert found.token.span == supported(own, [row.log_error for row in pooled], LEVEL)
     ends = sorted((found.first_token.span.low, found.token.span.low))
     assert ends[0] <= found.request.low <= ends[1]
 
@@ -138,7 +135,7 @@ OUTSIDE = {
     "a TPU": dict(device="Google TPU v5e"),
     "a format": dict(weights="Q2_K"),
     "a desktop's card": dict(device="NVIDIA GeForce RTX 4090"),
-    "an engine": dict(engine="TensorRT-LLM"),
+    "an engine": dict(engine="Hugging Face transformers"),
 }
 
 
