@@ -1,6 +1,7 @@
 """How far off are the predictions? The section of the Evidence page: filters, two charts, the errors by group."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import pandas as pd
 import streamlit as st
@@ -155,16 +156,21 @@ def rival_table() -> pd.DataFrame:
     )  # fmt: skip
 
 
+@cache
+def _options(column: str) -> list[str]:
+    return sorted({getattr(point, column) for point in points()}, key=str.casefold)
+
+
 def narrowed() -> list[Point]:
     """The filters, and the points that they leave."""
     found = list(points())
     for place, (column, every) in zip(st.columns(len(FILTERS)), FILTERS.items(), strict=True):
-        options = sorted({getattr(point, column) for point in points()}, key=str.casefold)
         chosen = place.multiselect(
-            column.capitalize(), options, placeholder=every, key=f"measured {column}", persist_state="session",
+            column.capitalize(), _options(column), placeholder=every, key=f"measured {column}", persist_state="session",
             help=f"Only what was measured of these; none chosen: {every[0].lower()}{every[1:]}.",
         )  # fmt: skip
-        found = [point for point in found if not chosen or getattr(point, column) in chosen]
+        if chosen:
+            found = [point for point in found if getattr(point, column) in chosen]
     return found
 
 
