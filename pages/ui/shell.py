@@ -84,6 +84,7 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
     model = scenario.model
     fits = "fits" if figures.fits else "too much for"
     first, token, cost = explain.intervals_shown(scenario, figures, spans)
+    most = "≤ " if explain.least(scenario) else ""
     cells = {
         "Parameters": (
             explain.show_count(parameters(model)),
@@ -96,7 +97,7 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
         "First token": (explain.show_seconds(figures.first_token_s), first or "one request alone"),
         "Each further token": (
             explain.least(scenario) + explain.show_seconds(figures.token_s),
-            token or f"≤ {explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
+            token or f"{most}{explain.show_rate(1 / figures.token_s, 'tokens/s')} for each",
         ),
         "Cost, 1M tokens": (
             explain.show_usd(figures.usd_per_token * 1e6),
