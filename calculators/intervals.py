@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from calculators.hardware import Engine
+from calculators.hardware import Engine, Scheduler
 
 LEVEL = 0.8  # the share of measurements that an interval should hold
 POOLED = 4  # rows that all pooled errors count as: the fewest whose largest bounds 80 % of what comes next
@@ -74,6 +74,6 @@ def pure_roofline(engine: Engine) -> Engine:
     ideal = {
         each.name: 0.0 if each.name.endswith(("_s", "passes")) else 1.0
         for each in fields(engine)
-        if each.name.endswith(("_s", "passes", "bandwidth", "arithmetic"))
+        if each.name.endswith(("_s", "passes", "bandwidth", "arithmetic", "_rows"))
     }
-    return replace(engine, **ideal)  # type: ignore[arg-type]
+    return replace(engine, scheduler=Scheduler(), **ideal)  # type: ignore[arg-type]

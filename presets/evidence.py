@@ -10,10 +10,10 @@ import numpy as np
 from calculators.hardware import Engine
 from calculators.intervals import pure_roofline
 from presets.accuracy import Comparison, Row, compare, config_reader, read_rows
-from presets.accuracy.devices import devices_named
+from presets.accuracy.devices import device_named
 from presets.accuracy.fits import RAN, RAN_OUT
 from presets.accuracy.rows import Skip, format_named, plain_name
-from presets.catalog import accelerators, engines
+from presets.catalog import engines
 from presets.intervals import PHASES, residuals
 from presets.loader import HERE, Entry, load
 
@@ -58,6 +58,7 @@ class Point:
         return kind_of(self.quantity)
 
 
+@cache
 def kind_of(quantity: str) -> str:
     """Whether a quantity is a time, a size, a verdict or a count."""
     if quantity in (RAN, RAN_OUT):
@@ -77,12 +78,7 @@ def _engine(name: str) -> str:
 
 def _device(row: Row) -> str:
     stated = _stated(row, DEVICES)
-    if not stated or stated in accelerators():
-        return stated or NOT_STATED
-    try:
-        return str(devices_named(stated)[0].name)
-    except Skip:
-        return stated
+    return device_named(stated) if stated else NOT_STATED
 
 
 def _format(row: Row) -> str:
@@ -149,7 +145,7 @@ def errors(of: Sequence[float]) -> Errors:
     Errors(rows=3, median=0.25, high=0.45, bias=0.0)
     """
     sizes = np.abs(of)
-    median, high = (float(np.quantile(sizes, share)) for share in (0.5, 0.9))
+    median, high = np.quantile(sizes, (0.5, 0.9)).tolist()
     return Errors(rows=len(of), median=median, high=high, bias=float(np.mean(of)))
 
 

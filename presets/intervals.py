@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from calculators.estimate import Estimate, Scenario, estimate
 from calculators.formats import Format
 from calculators.intervals import Span, beyond, pure_roofline, supported, together
+from presets.accuracy.devices import device_named
 from presets.accuracy.rows import format_named
 from presets.catalog import accelerator_facts
 from presets.loader import Entry, load_rows
@@ -51,6 +52,7 @@ def _residual(entry: Entry) -> Residual:
     if not isfinite(error):
         raise entry.error(f"log_error is {error!r}; a finite number was expected")
     texts = {name: entry.text(name) for name, kind in COLUMNS.items() if kind is str}
+    texts["accelerator"] = device_named(texts["accelerator"])
     return Residual(**texts, batch=entry.get("batch", int), log_error=error)
 
 

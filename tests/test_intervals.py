@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from calculators.estimate import estimate, first_token_rows, token_rows
 from calculators.intervals import LEVEL, Span, beyond, pure_roofline, supported, together
 from calculators.latency import seconds
+from calculators.serving import Load, serve
 from pages.ui import controls, explain
 from pages.ui.links import Inputs
 from presets import intervals as module
@@ -93,8 +94,10 @@ def test_the_pure_roofline_is_the_data_sheet_alone(name):
 
 
 def left_out_groups():
+    """The left-out rows by quantity and engine; of fewer than ten a share says nothing."""
     rows = sorted(residuals(), key=lambda row: (row.quantity, row.engine))
-    return {key: list(group) for key, group in groupby(rows, key=lambda row: (row.quantity, row.engine))}
+    groups = {key: list(group) for key, group in groupby(rows, key=lambda row: (row.quantity, row.engine))}
+    return {key: group for key, group in groups.items() if len(group) >= 10}
 
 
 @pytest.mark.parametrize("key", left_out_groups(), ids=" of ".join)
@@ -135,13 +138,15 @@ OUTSIDE = {
     "a TPU": dict(device="Google TPU v5e"),
     "a format": dict(weights="Q2_K"),
     "a desktop's card": dict(device="NVIDIA GeForce RTX 4090"),
-    "an engine": dict(engine="Hugging Face transformers"),
+    "an engine": {},
 }
 
 
 @pytest.mark.parametrize("kind", OUTSIDE)
 def test_what_was_never_measured_is_said_and_is_wide(kind):
     given = scenario(**OUTSIDE[kind])
+    if kind == "an engine":
+        given = replace(given, engine=replace(given.engine, name="An engine of mine"))
     figures = estimate(given)
     found = intervals(given, figures)
     ideal = estimate(replace(given, engine=pure_roofline(given.engine)))
@@ -155,8 +160,8 @@ def test_what_was_never_measured_is_said_and_is_wide(kind):
 
 def test_formats_count_as_measured_by_what_is_read_and_computed_in():
     measured = {row.weight_format for row in residuals() if row.engine == "llama.cpp"}
-    assert "Q4_K_M" in measured and "Q4_0" not in measured
-    for weights in ("Q4_K_M", "Q4_0"):
+    assert "Q4_K_M" in measured and "Q4_1" not in measured
+    for weights in ("Q4_K_M", "Q4_1"):
         given = scenario(engine="llama.cpp", device="NVIDIA L40S", weights=weights)
         assert lacking(given, "further token") == ()
     assert lacking(scenario(engine="llama.cpp", device="NVIDIA L40S", weights="Q2_K"), "further token")
@@ -196,9 +201,14 @@ def test_the_strip_and_the_workings_show_the_intervals():
     figures = estimate(given)
     spans = intervals(given, figures)
     first, token, cost = explain.intervals_shown(given, figures, spans)
-    below = {metric.label: metric.delta for metric in at.main.metric}
+    below = {metric.label: metric.delta for metric in at.main.metric[:5]}
     assert first and below["First token"] == first
     assert token and below["Each further token"] == token
     assert cost and below["Cost, 1M tokens"] == cost
+    served = serve(given, Load())
+    many = {metric.label: metric.delta for metric in at.main.metric[5:]}
+    assert (many["First token"], many["Each further token"], many["Tokens a second"]) == explain.served_intervals(
+        given, served, spans
+    )
     captions = " ".join(caption.value for caption in at.main.caption)
     assert first in captions and token in captions and explain.throughput_shown(figures, spans) in captions

@@ -415,6 +415,14 @@ def intervals_shown(scenario: Scenario, figures: Estimate, spans: Intervals) -> 
     return first, "" if least(scenario) else token, cost
 
 
+def served_intervals(scenario: Scenario, found: Served, spans: Intervals) -> tuple[str, str, str]:
+    """The intervals of what many at once get: first token, further token, tokens a second in all."""
+    first = show_interval(spans.first_token.span.of(float(found.first_token_s)), show_seconds)
+    token = show_interval(spans.token.span.of(float(found.token_s)), show_seconds)
+    together = show_interval(spans.request.inverse.of(float(found.tokens_per_s)), digits)
+    return ("", "", "") if least(scenario) else (first, token, together)
+
+
 def cost_basis(figures: Estimate, spans: Intervals, shown: str) -> str:
     """The intervals of cost and throughput, and that they follow from those of the two times."""
     if not show_interval(spans.request.of(float(figures.request_s)), show_seconds):

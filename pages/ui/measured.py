@@ -78,6 +78,7 @@ def summary(found: Sequence[Point]) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else "Nothing was measured of this."
 
 
+@cache
 def hover(point: Point) -> str:
     """All about a point: what it is of, measured, predicted, the error."""
     _, _, show = AXES[point.kind]

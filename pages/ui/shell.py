@@ -127,10 +127,12 @@ def many(scenario: Scenario, load: Load, chosen: Inputs) -> None:
     targets = {"first_token_s": chosen.wait / 1e3, "token_s": chosen.step / 1e3}
     most = [largest_concurrency(scenario, load, **{name: target}) for name, target in targets.items()]
     st.markdown(explain.serving(scenario, found))
+    spans = intervals(scenario, estimate(scenario))
+    first, token, together = explain.served_intervals(scenario, found, spans)
     cells = {
-        "First token": (explain.show_seconds(found.first_token_s), "mean, queue included"),
-        "Each further token": (explain.show_seconds(found.token_s), f"{explain.show_seconds(found.step_s)} alone"),
-        "Tokens a second": (explain.digits(found.tokens_per_s), "all together"),
+        "First token": (explain.show_seconds(found.first_token_s), first or "mean, queue included"),
+        "Each further token": (explain.show_seconds(found.token_s), token or "mean, prompts included"),
+        "Tokens a second": (explain.digits(found.tokens_per_s), together or "all together"),
         "Requests a second": (explain.digits(found.requests_per_s), "answered"),
         "Meet both targets": (
             f"{min(most):,}{'+' if min(most) == MOST else ''}",

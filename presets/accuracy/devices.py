@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 from calculators import UNKNOWN
 from calculators.hardware import Accelerator
@@ -84,3 +85,14 @@ def devices_named(text: str, count: str = "") -> tuple[Accelerator, int]:
         raise Skip(f"device {text!r} is not in the presets")
     card = preset.accelerator if preset else Accelerator(name=text, memory_bytes=0, bandwidth_bytes_per_s=UNKNOWN)
     return replace(card, memory_bytes=memory), devices
+
+
+@cache
+def device_named(text: str) -> str:
+    """The preset that a row's words name; the words themselves where they name none, or several kinds."""
+    if text in accelerator_facts():
+        return text
+    try:
+        return str(devices_named(text)[0].name)
+    except Skip:
+        return text
