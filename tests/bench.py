@@ -55,7 +55,7 @@ def sweep(scenario: Scenario) -> Scenario:
 def press(page: Page, slider: str, key: str) -> float:
     """Milliseconds from a press of the slider to the changed chart."""
     page.bring_to_front()  # a page behind draws no frames
-    page.get_by_role("slider", name=slider).focus()
+    page.get_by_role("slider", name=slider).first.focus()
     page.keyboard.press(key)
     page.wait_for_function("() => window.took !== null", timeout=10_000)
     page.wait_for_timeout(150)
