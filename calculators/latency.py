@@ -44,6 +44,14 @@ class Work:
         """Seconds of the row: the slower of arithmetic and memory, then what cannot overlap."""
         return np.maximum(self.arithmetic_s, self.bandwidth_s) + self.overhead_s + self.links_s
 
+    def times(self, passes: Quantity) -> "Work":
+        """The work of so many passes, or of a share of one."""
+        return Work(
+            part=self.part, shared=self.shared, flops=self.flops * passes, bytes_read=self.bytes_read * passes,
+            arithmetic_s=self.arithmetic_s * passes, bandwidth_s=self.bandwidth_s * passes,
+            overhead_s=self.overhead_s * passes, links_s=self.links_s * passes,
+        )  # fmt: skip
+
     @property
     def seconds_by_bound(self) -> dict[str, Quantity]:
         """Seconds of the row by what bounds them, keys BOUNDS; they add up to `seconds`."""
@@ -308,6 +316,20 @@ def _step_row(engine: Engine) -> Work:
     return Work(part="scheduler", overhead_s=engine.scheduler.step_s)
 
 
+def _pass_rows(
+    attention: list[Work], model: Architecture, fmt: Format, deployment: Deployment, engine: Engine, *,
+    tokens: Quantity, heads: Quantity, decode: bool,
+) -> list[Work]:  # fmt: skip
+    """Rows of one pass over `tokens`, around those of its attention; the head runs for `heads` of them."""
+    return [
+        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=heads, decode=decode),
+        *attention,
+        _elementwise_row(model, deployment, engine, tokens),
+        _links_row(model, deployment, engine, tokens),
+        _step_row(engine),
+    ]
+
+
 def decode_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
     batch: Quantity, context_tokens: Quantity, queries: Quantity = 1,
@@ -317,16 +339,10 @@ def decode_rows(
     `queries` tokens of each sequence pass at once where drafts are checked; its cache is read once for all of them.
     """
     tokens = batch * queries
-    return [
-        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=tokens, decode=True),
-        *_attention_rows(
-            model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True,
-            queries=queries,
-        ),
-        _elementwise_row(model, deployment, engine, tokens),
-        _links_row(model, deployment, engine, tokens),
-        _step_row(engine),
-    ]  # fmt: skip
+    attention = _attention_rows(
+        model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True, queries=queries
+    )
+    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=tokens, decode=True)
 
 
 def prefill_rows(
@@ -338,16 +354,11 @@ def prefill_rows(
     `cached_tokens` of each prompt stand in the prefix cache: the rest attends to them and passes alone.
     """
     tokens = batch * (prompt_tokens - cached_tokens)
-    return [
-        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=batch, decode=False),
-        *_attention_rows(
-            model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False,
-            cached_tokens=cached_tokens,
-        ),
-        _elementwise_row(model, deployment, engine, tokens),
-        _links_row(model, deployment, engine, tokens),
-        _step_row(engine),
-    ]  # fmt: skip
+    attention = _attention_rows(
+        model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False,
+        cached_tokens=cached_tokens,
+    )  # fmt: skip
+    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=batch, decode=False)
 
 
 def mixed_rows(
@@ -377,18 +388,9 @@ def mixed_rows(
         model, cache, deployment, engine, sequences=1, context_tokens=prompt_tokens, decode=False,
         cached_tokens=cached_tokens,
     )  # fmt: skip
-    return [
-        *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=generated + 1, decode=False),
-        *others,
-        *(
-            replace(row, flops=row.flops / chunks, bytes_read=row.bytes_read / chunks,
-                    arithmetic_s=row.arithmetic_s / chunks, bandwidth_s=row.bandwidth_s / chunks)
-            for row in prompt
-        ),
-        _elementwise_row(model, deployment, engine, tokens),
-        _links_row(model, deployment, engine, tokens),
-        _step_row(engine),
-    ]  # fmt: skip
+    share = [replace(row.times(1 / chunks), overhead_s=row.overhead_s) for row in prompt]  # each chunk starts anew
+    attention = [*others, *share]
+    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=generated + 1, decode=False)
 
 
 def prompt_rows(
@@ -401,15 +403,7 @@ def prompt_rows(
         model, fmt, cache, deployment, engine, batch=0, context_tokens=prompt_tokens, prompt_tokens=prompt_tokens,
         chunk_tokens=(prompt_tokens - cached_tokens) / passes, cached_tokens=cached_tokens,
     )  # fmt: skip
-    each = (
-        Work(
-            part=row.part, shared=row.shared, flops=row.flops * passes, bytes_read=row.bytes_read * passes,
-            arithmetic_s=row.arithmetic_s * passes, bandwidth_s=row.bandwidth_s * passes,
-            overhead_s=row.overhead_s * passes, links_s=row.links_s * passes,
-        )
-        for row in rows
-    )  # fmt: skip
-    return [*each, Work(part="scheduler", overhead_s=engine.scheduler.request_s)]
+    return [*(row.times(passes) for row in rows), Work(part="scheduler", overhead_s=engine.scheduler.request_s)]
 
 
 def seconds(rows: list[Work]) -> Quantity:
