@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages.ui import controls, shell
+from pages.ui import shell
+from pages.ui.controls import session, sidebar
 
 st.set_page_config(page_title="Weighbridge: size a language model", page_icon="⚖️", layout="wide")
-controls.start()
+session.start()
 page = shell.menu()
-controls.sidebar(page.url_path)
+sidebar.sidebar(page.url_path)
 shell.run(page)

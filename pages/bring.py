@@ -4,13 +4,16 @@ import streamlit as st
 
 from calculators.architecture import active_parameters, mtp_parameters, parameters, parameters_by_part
 from calculators.memory import kv_cache_bytes, weight_bytes
-from pages.ui import charts, controls, explain, shell, tables, uploads
+from pages.ui import shell, tables, uploads
+from pages.ui.charts import drawing, wholes
+from pages.ui.controls import session
+from pages.ui.explain import answers, wording
 from presets.catalog import cache_formats, formats
 from presets.importing import AS_STORED
 
 shell.guard()
 st.title("Import", anchor=False)
-controls.problems()
+shell.problems()
 answer = st.container()
 KINDS = {
     "config.json": uploads.from_config_tab, "GGUF file": uploads.from_gguf_tab,
@@ -26,7 +29,7 @@ for tab, read in zip(st.tabs(list(KINDS), key="import_tabs", on_change="rerun"),
 if reading.problem:
     st.error("This cannot be read, or is not understood:")
     st.code(reading.problem, language=None, wrap_lines=True)
-brought = reading.model or (None if reading.problem or reading.question else controls.imported())
+brought = reading.model or (None if reading.problem or reading.question else session.imported())
 if brought is None:
     answer.markdown(
         "**Bring a model of your own**: its parameters are counted to the last one, its cache follows from its layers, "
@@ -38,14 +41,14 @@ else:
     model, parts = brought.architecture, parameters_by_part(brought.architecture)
     fmt = AS_STORED if brought.has_file_bytes else formats()["BF16"]
     cache = kv_cache_bytes(model, cache_formats()["BF16"], batch=1, context_tokens=1)
-    answer.markdown(explain.brought(model, fmt, cache))
+    answer.markdown(answers.brought(model, fmt, cache))
     st.subheader(model.name, anchor=False)
     cells = {
-        "Parameters": (explain.show_count(parameters(model)), f"{parameters(model):,}"),
-        "Used by a token": (explain.show_count(active_parameters(model)), f"{active_parameters(model):,}"),
-        "Cache a token": (explain.show_bytes(cache), "in 16 bits"),
+        "Parameters": (wording.show_count(parameters(model)), f"{parameters(model):,}"),
+        "Used by a token": (wording.show_count(active_parameters(model)), f"{active_parameters(model):,}"),
+        "Cache a token": (wording.show_bytes(cache), "in 16 bits"),
         "Weights": (
-            explain.show_bytes(weight_bytes(model, fmt)),
+            wording.show_bytes(weight_bytes(model, fmt)),
             "in the file's types" if brought.has_file_bytes else "in BF16",
         ),
         "Longest context": (f"{model.max_context:,}", "tokens"),
@@ -53,16 +56,16 @@ else:
     grid = st.grid(5, min_column_width=150, gap="small")
     for label, (value, below) in cells.items():
         grid.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
-    if controls.inputs().model == brought.name and controls.inputs().own == brought.carried:
+    if session.inputs().model == brought.name and session.inputs().own == brought.carried:
         st.success("Every page now uses this model. It stands in the sidebar beside the presets.")
     else:
-        st.button("Use this model on every page", on_click=controls.use, args=(brought,), icon=":material/check:")
+        st.button("Use this model on every page", on_click=session.use, args=(brought,), icon=":material/check:")
     left, right = st.columns([3, 2], gap="large")
     with left:
         biggest = max(parts, key=parts.__getitem__)
-        charts.show(
-            charts.parameters_pie(
-                f"{explain.per_cent(parts[biggest] / parameters(model))} is {explain.in_sentence(biggest)}", parts
+        drawing.show(
+            wholes.parameters_pie(
+                f"{wording.per_cent(parts[biggest] / parameters(model))} is {wording.in_sentence(biggest)}", parts
             ),
             "Ring of the imported model's parameters by component",
         )

@@ -4,12 +4,14 @@ from functools import partial
 
 import streamlit as st
 
-from pages.ui import controls, entries, explain, shell
+from pages.ui import shell
+from pages.ui.catalog import entries, shown, sourced
+from pages.ui.explain import wording
 
 shell.guard()
 st.title("Catalog", anchor=False)
-controls.problems()
-st.markdown(explain.markdown(entries.summary()))
+shell.problems()
+st.markdown(wording.markdown(shown.summary()))
 
 COLUMNS = {
     "Open": st.column_config.LinkColumn(display_text="open", width=60, help="The source, where it has an address."),
@@ -19,9 +21,9 @@ COLUMNS = {
 }
 
 
-def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
+def listing(kind: str, items: tuple[sourced.Item, ...], search: str) -> None:
     """A kind's table, its file, and everything about the row that was chosen."""
-    table = entries.frame(items)
+    table = shown.frame(items)
     numbers = {
         name: st.column_config.NumberColumn(format="%.2f" if "$" in name else "%g")
         for name in table.select_dtypes("number")
@@ -30,7 +32,7 @@ def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
         table,
         hide_index=True,
         column_config=COLUMNS | numbers,
-        placeholder=explain.UNKNOWN,
+        placeholder=wording.UNKNOWN,
         height=min(35 * len(items) + 38, 460),
         on_select="rerun",
         selection_mode="single-row",
@@ -39,7 +41,7 @@ def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
     )
     st.download_button(
         f"{kind} as CSV",
-        partial(entries.csv_text, items),
+        partial(shown.csv_text, items),
         f"weighbridge-{kind.lower().replace(' ', '-')}.csv",
         "text/csv",
         on_click="ignore",
@@ -54,7 +56,7 @@ def listing(kind: str, items: tuple[entries.Item, ...], search: str) -> None:
     st.subheader(item.name, anchor=False)
     for text in filter(None, (*item.disagreements, item.note)):
         st.text(text)
-    st.dataframe(entries.details(item), hide_index=True, column_config=COLUMNS)
+    st.dataframe(shown.details(item), hide_index=True, column_config=COLUMNS)
 
 
 @st.fragment
@@ -64,7 +66,7 @@ def catalog() -> None:
         "Search everything", max_chars=100, key="find", persist_state="session", icon=":material/search:",
         placeholder="H100, gemma, AWQ, spot, 2024 …", help="Rows that contain every word.",
     )  # fmt: skip
-    found = {kind: entries.found(kind, search) for kind in entries.KINDS}
+    found = {kind: shown.found(kind, search) for kind in entries.KINDS}
     labels = {kind: f"{kind} {len(items):,}" for kind, items in found.items()}
     if "kinds" in st.session_state:  # the open tab stays open when its count changes
         st.session_state.kinds = labels[st.session_state.kinds.rpartition(" ")[0]]
@@ -74,7 +76,7 @@ def catalog() -> None:
             if tab.open and items:
                 listing(kind, items, search)
             elif tab.open:
-                st.info(entries.nothing(kind, {name: len(rows) for name, rows in found.items()}))
+                st.info(shown.nothing(kind, {name: len(rows) for name, rows in found.items()}))
 
 
 catalog()

@@ -2,12 +2,15 @@
 
 import streamlit as st
 
-from pages.ui import charts, compare, comparing, controls, explain, shell, tables
-from pages.ui.links import MOST_COMPARED
+from pages.ui import shell
+from pages.ui.charts import drawing, tradeoffs
+from pages.ui.compare import comparing, differences
+from pages.ui.explain import wording
+from pages.ui.links.query import MOST_COMPARED
 
 shell.guard()
 st.title("Compare", anchor=False)
-controls.problems()
+shell.problems()
 
 kept, wrong = comparing.kept()
 for sentence in wrong:
@@ -20,7 +23,7 @@ if not kept:
 elif not sentences:
     st.markdown("Kept. Now change something in the sidebar: what changes shows here, beside what you kept.")
 for sentence in sentences:
-    st.markdown(explain.markdown(sentence))
+    st.markdown(wording.markdown(sentence))
 
 with st.container(horizontal=True):
     st.button(
@@ -36,12 +39,12 @@ with st.expander("Keep a link", icon=":material/link:"), st.form("paste", clear_
     st.form_submit_button("Keep it", on_click=comparing.paste, disabled=len(kept) >= MOST_COMPARED)
 
 if len(columns) > 1:
-    charts.show(
-        charts.relative(
-            compare.best({each.letter: each.figures for each in columns}) or f"Against {columns[0].name}",
+    drawing.show(
+        tradeoffs.relative(
+            differences.best({each.letter: each.figures for each in columns}) or f"Against {columns[0].name}",
             {each.name: each.shares(columns[0]) for each in columns},
         ),
         "Each figure of each scenario as a share of the first's, a line a scenario",
     )
-st.dataframe(tables.compared(columns), hide_index=True)
+st.dataframe(comparing.table(columns), hide_index=True)
 comparing.address()

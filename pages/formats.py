@@ -3,23 +3,27 @@
 import streamlit as st
 
 from calculators.choose import smallest
-from pages.ui import charts, controls, explain, shell, tables
+from pages.ui import shell
+from pages.ui.charts import drawing, tradeoffs, tree, wholes
+from pages.ui.controls import session, widgets
+from pages.ui.explain import wording
+from pages.ui.formats import suited, tables, words
 from presets.catalog import everyday_formats, format_measurements, formats, losses_of, targets
 
 shell.guard()
 
 scenario, figures = shell.head("Formats")
-chosen, fmt, card = controls.inputs(), scenario.weight_format, scenario.deployment.accelerator
+chosen, fmt, card = session.inputs(), scenario.weight_format, scenario.deployment.accelerator
 losses = losses_of(chosen.model)
 name, size = smallest(scenario, formats(), losses, chosen.accept)
 unknown = len(set(formats()) - set(losses))
-st.markdown(explain.smallest_format(scenario.model, name, size, losses[name], chosen.accept, unknown))
+st.markdown(words.smallest_format(scenario.model, name, size, losses[name], chosen.accept, unknown))
 
 points = tables.sizes_and_losses(scenario.model, losses)
 front = tables.unbeaten(points)
-charts.show(
-    charts.sizes_and_losses(
-        explain.frontier(points, front, chosen.accept),
+drawing.show(
+    tradeoffs.sizes_and_losses(
+        words.frontier(points, front, chosen.accept),
         points,
         front,
         (name, *everyday_formats()),
@@ -36,19 +40,19 @@ st.caption(
 st.subheader("Which one suits you?", anchor=False)
 left, middle, right = st.columns(3, gap="large")
 with left:
-    controls.segments("target", "It runs in a", help="The software and the device that are usual there.")
+    widgets.segments("target", "It runs in a", help="The software and the device that are usual there.")
 with middle:
-    controls.segments("priority", "What comes first", help="Answers soon, little loss, or little memory.")
+    widgets.segments("priority", "What comes first", help="Answers soon, little loss, or little memory.")
 with right:
-    controls.steps("accept", "Loss you accept, %", help="Where latency or memory comes first.")
-found = {target: controls.suited(scenario, target, chosen.accept) for target in targets()}
+    widgets.steps("accept", "Loss you accept, %", help="Where latency or memory comes first.")
+found = {target: suited.suited(scenario, target, chosen.accept) for target in targets()}
 best = found[chosen.target][chosen.priority]
-st.markdown(explain.markdown(explain.choice(best, chosen.target, chosen.priority, chosen.accept)))
-charts.show(
-    charts.decision_tree(
-        explain.branches(scenario.model, [choice for choices in found.values() for choice in choices.values()]),
+st.markdown(wording.markdown(words.choice(best, chosen.target, chosen.priority, chosen.accept)))
+drawing.show(
+    tree.decision_tree(
+        words.branches(scenario.model, [choice for choices in found.values() for choice in choices.values()]),
         {
-            (target, priority): (explain.branch(target, choice), explain.leaf(choice), bool(choice.estimate.fits))
+            (target, priority): (words.branch(target, choice), words.leaf(choice), bool(choice.estimate.fits))
             for target, choices in found.items()
             for priority, choice in choices.items()
         },
@@ -59,25 +63,25 @@ charts.show(
 st.caption("Dashed: does not fit. Only formats with a published loss are considered.")
 smallest_of_all = found["data centre"]["memory"]
 if not smallest_of_all.estimate.fits:
-    st.info(explain.what_fits(smallest_of_all))
+    st.info(words.what_fits(smallest_of_all))
 if best.name != fmt.name:
-    st.button(f"Use {best.name} on every page", on_click=controls.take, args=(best.name,))
+    st.button(f"Use {best.name} on every page", on_click=suited.take, args=(best.name,))
 
 shown = fmt if fmt.bits < 16 else formats()[name]
 left, right = st.columns(2, gap="large")
 with left:
-    charts.show(
-        charts.bits_by_tensor(
-            explain.average_bits(scenario.model, shown, fmt), tables.bits_by_tensor(scenario.model, shown)
+    drawing.show(
+        wholes.bits_by_tensor(
+            words.average_bits(scenario.model, shown, fmt), tables.bits_by_tensor(scenario.model, shown)
         ),
         "Bits a weight in each kind of tensor of the model in a format",
     )
 with right:
-    charts.show(
-        charts.peaks(
-            f"{explain.short_device(card.name)} and {shown.name}: {explain.on_device(card, shown)}",
+    drawing.show(
+        wholes.peaks(
+            f"{wording.short_device(card.name)} and {shown.name}: {words.on_device(card, shown)}",
             tables.rates(card),
-            explain.computed_in(card, shown),
+            words.computed_in(card, shown),
         ),
         "Peak rates of the device in each type of arithmetic",
     )

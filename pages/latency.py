@@ -6,28 +6,31 @@ import streamlit as st
 from calculators.estimate import estimate, first_token_rows, fits, token_rows, with_workload
 from calculators.latency import seconds, shares_by_bound
 from calculators.serving import serve
-from pages.ui import charts, controls, explain, shell, tables
-from pages.ui.links import BATCHES
+from pages.ui import shell, strips, tables
+from pages.ui.charts import curves, drawing, tradeoffs, wholes
+from pages.ui.controls import records, session
+from pages.ui.explain import answers, uncertainty, wording
+from pages.ui.links.values import BATCHES
 
 shell.guard()
 
 scenario, figures = shell.head("Latency")
-spans = shell.spans_of(scenario, figures)
-first_span, token_span, _ = explain.intervals_shown(scenario, figures, spans)
-st.caption(explain.markdown(explain.intervals_in_words(figures, spans, first_span, token_span)))
+spans = strips.spans_of(scenario, figures)
+first_span, token_span, _ = uncertainty.intervals_shown(scenario, figures, spans)
+st.caption(wording.markdown(uncertainty.intervals_in_words(figures, spans, first_span, token_span)))
 card = scenario.deployment.accelerator
 answer, prompt = token_rows(scenario), first_token_rows(scenario)
-names = explain.NAMES | {"cache": explain.cache_name(scenario.model)}
+names = wording.NAMES | {"cache": answers.cache_name(scenario.model)}
 
 sweep = estimate(with_workload(scenario, batch=np.array(BATCHES)))
 fitting = np.array(BATCHES)[sweep.fits]
 if not np.isfinite(figures.tokens_per_s):
-    st.info(f"How many tokens a second all requests get together is unknown: {explain.missing(scenario)}.")
+    st.info(f"How many tokens a second all requests get together is unknown: {answers.missing(scenario)}.")
 else:
-    charts.show(
-        charts.throughput(
+    drawing.show(
+        curves.throughput(
             f"Up to {int(fitting.max()):,} requests at once fit: "
-            f"{explain.digits(sweep.tokens_per_s[sweep.fits].max())} tokens a second together"
+            f"{wording.digits(sweep.tokens_per_s[sweep.fits].max())} tokens a second together"
             if fitting.size
             else "Not one request fits in memory; the times are what it would take if it did",
             BATCHES,
@@ -45,21 +48,21 @@ with left:
     shares = {name: shares_by_bound(rows) for name, rows in passes.items() if np.isfinite(seconds(rows))}
     if shares:
         last, parts = list(shares.items())[-1]
-        charts.show(
-            charts.stacked(
-                f"{last}: {charts.BOUND_NAMES[max(parts, key=parts.__getitem__)].lower()} takes most of the time",
+        drawing.show(
+            wholes.stacked(
+                f"{last}: {wholes.BOUND_NAMES[max(parts, key=parts.__getitem__)].lower()} takes most of the time",
                 "Share of the time, %",
                 shares,
                 scale=0.01,
-                show_value=explain.per_cent,
-                names=charts.BOUND_NAMES,
+                show_value=wording.per_cent,
+                names=wholes.BOUND_NAMES,
                 height=280,
             ),
             "What bounds the first token and each further one",
         )
 with right:
-    charts.show(
-        charts.roofline(
+    drawing.show(
+        tradeoffs.roofline(
             "Parts under the slope wait for memory (◆ prompt, ● answer)",
             float(card.peak(scenario.weight_format.arithmetic)),
             float(card.bandwidth_bytes_per_s),
@@ -74,15 +77,15 @@ if np.isfinite(figures.tokens_per_s):
 if np.isfinite(figures.tokens_per_s) and not fits(with_workload(scenario, batch=1)):
     st.info("Not one request fits in memory, so nothing is served. The Memory page says what would fit.")
 elif np.isfinite(figures.tokens_per_s):
-    chosen = controls.inputs()
-    load = controls.load(chosen, scenario.model)
+    chosen = session.inputs()
+    load = records.load(chosen, scenario.model)
     served = serve(with_workload(scenario, batch=np.array(BATCHES)), load)
-    shell.many(scenario, load, chosen)
+    strips.many(scenario, load, chosen)
     here = BATCHES.index(scenario.workload.batch)
-    charts.show(
-        charts.concurrency(
+    drawing.show(
+        curves.concurrency(
             f"From 1 to {max(BATCHES):,} in flight a token takes "
-            f"{explain.digits(served.token_s[-1] / served.token_s[0])} times as long",
+            f"{wording.digits(served.token_s[-1] / served.token_s[0])} times as long",
             BATCHES,
             np.broadcast_to(served.first_token_s, len(BATCHES)),
             served.token_s,
@@ -99,7 +102,7 @@ if parts.open:
     further.dataframe(tables.work(answer, names), hide_index=True)
     first.dataframe(tables.work(prompt, names), hide_index=True)
     if not np.isfinite(figures.first_token_s):
-        first.caption(f"Unknown: {explain.missing(scenario)}.")
+        first.caption(f"Unknown: {answers.missing(scenario)}.")
 constants = st.expander("The engine's constants, their range and source", key="constants", on_change="rerun")
 if constants.open:
     constants.caption(scenario.engine.source)

@@ -5,22 +5,24 @@ import streamlit as st
 
 from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, with_workload
 from calculators.recommend import changes_that_fit
-from pages.ui import charts, explain, shell, tables
-from pages.ui.explain import GIB
+from pages.ui import shell, strips, tables
+from pages.ui.charts import curves, drawing, wholes
+from pages.ui.explain import answers, wording
+from pages.ui.explain.wording import GIB
 from presets.catalog import abilities, offered_caches, offered_formats
 
 shell.guard()
 
 scenario, figures = shell.head("Memory")
 capacity, usual = figures.capacity_bytes, offered_formats(scenario.engine.name)
-charts.show(
-    charts.stacked(
-        explain.held(figures.memory_bytes),
+drawing.show(
+    wholes.stacked(
+        answers.held(figures.memory_bytes),
         "GiB on the fullest device",
         {"A device": figures.memory_bytes},
         scale=GIB,
         limit=capacity,
-        limit_name=explain.show_bytes(capacity),
+        limit_name=wording.show_bytes(capacity),
         height=200,
     ),
     "Stacked bar of a device's memory by component against its capacity",
@@ -31,7 +33,7 @@ if rule is None:
     st.caption("Choose an engine, such as vLLM: this page then says what it prints when it starts.")
 else:
     st.subheader(f"What {scenario.engine.name} will {'print' if rule.prints else 'hold'}", anchor=False)
-    shell.printed(scenario, rule)
+    strips.printed(scenario, rule)
 
 batch, context = largest_batch(scenario), longest_context(scenario)
 left, right = st.columns(2, gap="large")
@@ -41,10 +43,10 @@ with left:
     lines = {}
     for count in batches:
         changed = with_workload(scenario, batch=count, prompt_tokens=tokens - 128, output_tokens=128)
-        lines[explain.plural(count, "request")] = estimate(changed).used_bytes
-    charts.show(
-        charts.memory_lines(
-            f"At these lengths {explain.plural(batch, 'request')} fit at once" if batch else "Not one request fits",
+        lines[wording.plural(count, "request")] = estimate(changed).used_bytes
+    drawing.show(
+        curves.memory_lines(
+            f"At these lengths {wording.plural(batch, 'request')} fit at once" if batch else "Not one request fits",
             tokens,
             lines,
             capacity,
@@ -55,14 +57,14 @@ with left:
 with right:
     rows = tables.by_format(scenario, usual)
     best = [name for name, parts in rows.items() if sum(parts.values()) <= capacity]
-    charts.show(
-        charts.stacked(
+    drawing.show(
+        wholes.stacked(
             f"{len(best)} of {len(rows)} weight formats fit",
             "GiB on the fullest device",
             rows,
             scale=GIB,
             limit=capacity,
-            limit_name=explain.show_bytes(capacity),
+            limit_name=wording.show_bytes(capacity),
             height=540,
         ),
         "Memory of a device in each weight format",
@@ -71,9 +73,9 @@ with right:
 st.subheader("What fits", anchor=False)
 st.markdown(
     f"- Requests at once, at {int(scenario.workload.context_tokens):,} tokens each: **{batch:,}**\n"
-    f"- Longest request, with {explain.plural(scenario.workload.batch, 'request')} at once: "
+    f"- Longest request, with {wording.plural(scenario.workload.batch, 'request')} at once: "
     + (f"**{context:,}** tokens" if context else "**none**")
-    + f" ({explain.reach(scenario.model)})"
+    + f" ({answers.reach(scenario.model)})"
 )
 if not figures.fits:
     changes = changes_that_fit(
@@ -87,7 +89,7 @@ if not figures.fits:
     )
     for change in changes:
         spare = estimate(change.scenario).free_bytes
-        st.markdown(f"- **{change.words}**, with {explain.show_bytes(spare)} to spare")
+        st.markdown(f"- **{change.words}**, with {wording.show_bytes(spare)} to spare")
 table = st.expander("The table behind the bar", key="memory_table", on_change="rerun")
 if table.open:
     table.dataframe(tables.components(memory_bytes(scenario), capacity), hide_index=True)

@@ -3,22 +3,25 @@
 import streamlit as st
 
 from calculators.architecture import TIERS, active_parameters, parameters, tier
-from pages.ui import charts, controls, explain, shell, tables
+from pages.ui import shell, tables
+from pages.ui.charts import drawing, tradeoffs, wholes
+from pages.ui.controls import session
+from pages.ui.explain import wording
 from presets.catalog import models
 
 shell.guard()
 
 scenario, figures = shell.head("Size a language model before you buy hardware")
 
-own = controls.imported()
+own = session.imported()
 compared = dict(list(models().items())[:3]) | ({own.name: own.architecture} if own else {})
 compared |= {scenario.model.name: scenario.model}
 rows = {name: {"Stored": parameters(m), "Used by a token": active_parameters(m)} for name, m in compared.items()}
 largest = max(compared.values(), key=parameters)
-charts.show(
-    charts.bars(
-        f"{largest.name} stores {explain.show_count(parameters(largest))} parameters; "
-        f"a token uses {explain.show_count(active_parameters(largest))} of them",
+drawing.show(
+    wholes.bars(
+        f"{largest.name} stores {wording.show_count(parameters(largest))} parameters; "
+        f"a token uses {wording.show_count(active_parameters(largest))} of them",
         "Parameters, billions",
         rows,
         unit=1e9,
@@ -35,11 +38,11 @@ st.dataframe(tables.side_by_side(scenario, compared), hide_index=True)
 
 st.subheader("Where models stand", anchor=False)
 points = {
-    name: {m.name: (parameters(m), active_parameters(m)) for m in controls.choices().values() if tier(m) == name}
+    name: {m.name: (parameters(m), active_parameters(m)) for m in session.choices().values() if tier(m) == name}
     for name in TIERS
 }
-charts.show(
-    charts.tiers(
+drawing.show(
+    tradeoffs.tiers(
         "Dense models lie on the diagonal; mixtures of experts use a small share of what they store",
         [bound for bound in TIERS.values() if bound],
         points,

@@ -4,7 +4,10 @@ import streamlit as st
 
 from calculators.architecture import active_parameters, mtp_parameters, parameters, parameters_by_part
 from calculators.layers import attention_parameters, convolution_parameters, dense_parameters
-from pages.ui import charts, controls, explain, shell, tables
+from pages.ui import shell, tables
+from pages.ui.charts import drawing, wholes
+from pages.ui.controls import widgets
+from pages.ui.explain import wording
 
 shell.guard()
 
@@ -16,13 +19,13 @@ def model_page() -> None:
     model = scenario.model
     parts = parameters_by_part(model)
     biggest = max(parts, key=parts.__getitem__)
-    share = explain.per_cent(parts[biggest] / parameters(model))
+    share = wording.per_cent(parts[biggest] / parameters(model))
 
     ring, sizes = st.columns([3, 2], gap="large")
     with ring:
-        charts.show(
-            charts.parameters_pie(
-                f"{share} of {model.name} is {explain.in_sentence(biggest)}",
+        drawing.show(
+            wholes.parameters_pie(
+                f"{share} of {model.name} is {wording.in_sentence(biggest)}",
                 parts,
             ),
             "Ring of the model's parameters by component",
@@ -30,12 +33,12 @@ def model_page() -> None:
     with sizes:
         st.subheader("What if", anchor=False)
         st.caption("Change a size and every page follows. The width of a head stays.")
-        controls.size_sliders()
-        controls.way_back()
+        widgets.size_sliders()
+        widgets.way_back()
 
-    charts.show(
-        charts.bars(
-            f"A token uses {explain.per_cent(active_parameters(model) / parameters(model))} of the parameters",
+    drawing.show(
+        wholes.bars(
+            f"A token uses {wording.per_cent(active_parameters(model) / parameters(model))} of the parameters",
             "Parameters, billions",
             {model.name: {"Stored": parameters(model), "Used by a token": active_parameters(model)}},
             unit=1e9,
@@ -44,7 +47,7 @@ def model_page() -> None:
     )
     if model.mtp:
         st.info(
-            f"{explain.show_count(mtp_parameters(model))} more ({mtp_parameters(model):,}) stand in the checkpoint's "
+            f"{wording.show_count(mtp_parameters(model))} more ({mtp_parameters(model):,}) stand in the checkpoint's "
             "multi-token-prediction layers. They are not part of the main model and not counted above."
         )
 

@@ -3,17 +3,21 @@
 import streamlit as st
 
 from calculators.recommend import choose
-from pages.ui import charts, controls, explain, jobs, shell, tables
-from pages.ui.links import SOURCES
-from pages.ui.surveys import surveyed
+from pages.ui import shell, strips
+from pages.ui.charts import drawing, tradeoffs
+from pages.ui.controls import session, widgets
+from pages.ui.explain import wording
+from pages.ui.links.values import SOURCES
+from pages.ui.recommend import jobs, needs, weighed, why
+from pages.ui.recommend.surveys import surveyed
 from presets.quality import quality
 from presets.scenarios import scenarios
 
 shell.guard()
 st.title("Recommend", anchor=False)
-controls.problems()
-controls.choice("job", "What is it for?", on_change=jobs.fill, help="Fills every limit below and the sidebar's load.")
-chosen = controls.inputs()
+shell.problems()
+widgets.choice("job", "What is it for?", on_change=jobs.fill, help="Fills every limit below and the sidebar's load.")
+chosen = session.inputs()
 job = scenarios().get(chosen.job)
 changed = jobs.changes(chosen)
 if job is not None:
@@ -25,75 +29,75 @@ answer = st.container()
 with st.container(border=True):
     first, second, third = st.columns(3, gap="large")
     with first:
-        controls.choice("have", "Budget", help="What you have, or all that is rented or sold at published prices.")
+        widgets.choice("have", "Budget", help="What you have, or all that is rented or sold at published prices.")
         if chosen.have == SOURCES[0]:
-            controls.steps("count", f"How many {explain.short_device(chosen.device)}", help="The sidebar's device.")
+            widgets.steps("count", f"How many {wording.short_device(chosen.device)}", help="The sidebar's device.")
         elif chosen.have == SOURCES[1]:
-            controls.steps("spend", "Budget, $ an hour", help="At on-demand prices.")
+            widgets.steps("spend", "Budget, $ an hour", help="At on-demand prices.")
         elif chosen.have == SOURCES[2]:
-            controls.steps("capital", "Budget, $", help="At published list prices of the devices alone.")
+            widgets.steps("capital", "Budget, $", help="At published list prices of the devices alone.")
         elif chosen.have == SOURCES[3]:
-            controls.steps("monthly", "Budget, $ a month", help="At on-demand prices, 730 hours a month.")
+            widgets.steps("monthly", "Budget, $ a month", help="At on-demand prices, 730 hours a month.")
     with second:
-        controls.steps("wait", "First token within, ms", help="One request alone.")
-        controls.steps("step", "Each further token within, ms", help="40 ms is 25 tokens a second.")
+        widgets.steps("wait", "First token within, ms", help="One request alone.")
+        widgets.steps("step", "Each further token within, ms", help="40 ms is 25 tokens a second.")
     with third:
-        controls.choice("goal", "Goal", help="What is best among all that would do.")
-        controls.steps(
+        widgets.choice("goal", "Goal", help="What is best among all that would do.")
+        widgets.steps(
             "score", f"{chosen.bench} of at least", help="A published score, in per cent, less what a format loses."
         )
     with st.expander("More: benchmark, load, devices, prices, formats"):
         left, middle, right = st.columns(3, gap="large")
         with left:
-            controls.choice("bench", "Benchmark", help="Whose score is asked for; those that most models have first.")
+            widgets.choice("bench", "Benchmark", help="Whose score is asked for; those that most models have first.")
             st.caption(f"{len(quality(chosen.bench))} of the models have a published {chosen.bench}.")
-            controls.steps(
+            widgets.steps(
                 "reads", "Context, tokens", help="What the model must be able to read; 0: what a request has."
             )
-            controls.steps("rate", "Requests a second", help="That arrive; 0: the sidebar's number at once instead.")
+            widgets.steps("rate", "Requests a second", help="That arrive; 0: the sidebar's number at once instead.")
         with middle:
             if chosen.have == SOURCES[0]:
-                controls.choice("also", "And as well", help="A second kind; a deployment stays on one kind.")
-                controls.steps("alsocount", "How many of these", help="Devices of the second kind.")
-                controls.choice("third", "And also", help="A third kind.")
-                controls.steps("thirdcount", "How many of those", help="Devices of the third kind.")
+                widgets.choice("also", "And as well", help="A second kind; a deployment stays on one kind.")
+                widgets.steps("alsocount", "How many of these", help="Devices of the second kind.")
+                widgets.choice("third", "And also", help="A third kind.")
+                widgets.steps("thirdcount", "How many of those", help="Devices of the third kind.")
             else:
-                controls.choice("where", "Kind of devices", help="Where it shall run.")
-                controls.choice("maker", "Maker of the devices", help="Devices of one maker alone.")
+                widgets.choice("where", "Kind of devices", help="Where it shall run.")
+                widgets.choice("maker", "Maker of the devices", help="Devices of one maker alone.")
                 if chosen.have in (SOURCES[1], SOURCES[3]):
-                    controls.choice("provider", "Rented from", help="The cheapest on-demand offer of one provider.")
-                    controls.choice("region", "Region", help="As providers call it; many do not state one.")
+                    widgets.choice("provider", "Rented from", help="The cheapest on-demand offer of one provider.")
+                    widgets.choice("region", "Region", help="As providers call it; many do not state one.")
         with right:
-            controls.steps("watts", "Power of all devices, W", help="Rated power, the most that they draw.")
-            controls.steps("most", "Devices of one deployment", help="What a machine or a rack takes.")
-            controls.choice(
+            widgets.steps("watts", "Power of all devices, W", help="Rated power, the most that they draw.")
+            widgets.steps("most", "Devices of one deployment", help="What a machine or a rack takes.")
+            widgets.choice(
                 "family",
                 "Weight formats",
                 help="Servers run BF16, FP8, AWQ …; llama.cpp Q4_K_M …; all: also rare ones.",
             )
 
-need, budget = controls.need(chosen), controls.budget(chosen)
+need, budget = needs.need(chosen), needs.budget(chosen)
 with answer:
     found = choose(surveyed(chosen), need, budget)
     with st.spinner("Looking for what stands in the way …"):
         first_words, *reasons = jobs.said(found, job)
-    st.markdown(explain.markdown(first_words))
-    st.markdown(explain.markdown("\n".join(f"- {reason}" for reason in reasons)))
+    st.markdown(wording.markdown(first_words))
+    st.markdown(wording.markdown("\n".join(f"- {reason}" for reason in reasons)))
     if found.pick is not None:
         jobs.onward(chosen, found.pick)
-    short = explain.too_short(found)
+    short = why.too_short(found)
     if short:
         st.warning(short)
 
 if found.pick is not None:
-    shell.strip(found.pick.scenario, found.pick.estimate)
-    charts.show(
-        charts.pareto(
+    strips.strip(found.pick.scenario, found.pick.estimate)
+    drawing.show(
+        tradeoffs.pareto(
             f"{len(found.ranked.models)} of {len(found.found.catalog.models)} models would do",
             ("Price, $" if budget.buys else "Rent, $ an hour") if found.priced else "Devices",
-            tables.front_points(found),
-            tables.other_points(found),
-            tables.pick_point(found),
+            weighed.front_points(found),
+            weighed.other_points(found),
+            weighed.pick_point(found),
             need.benchmark,
         ),
         "Cost against time per token of what would do, the front coloured by score",
@@ -102,34 +106,34 @@ names = ["What would do, best first", "Near misses and what would rescue them", 
 would, near, rejected = st.tabs(names, key="recommend_tabs", on_change="rerun")
 if would.open and found.ranked:
     best = list(found.ranked.models[:40])
-    own = controls.imported()
+    own = session.imported()
     if own is not None and all(item.scenario.model.name != own.name for item in best):
         best += found.ranked.of(own.name).models
     would.caption(f"The best form of each of {len(best)} models of the {len(found.ranked.models)} that would do.")
-    would.dataframe(tables.candidates(best, need.benchmark), hide_index=True)
+    would.dataframe(weighed.candidates(best, need.benchmark), hide_index=True)
     would.caption("Other forms of the pick.")
     forms = found.ranked.of(found.pick.scenario.model.name).forms[:20]
-    would.dataframe(tables.candidates(forms, need.benchmark), hide_index=True)
+    would.dataframe(weighed.candidates(forms, need.benchmark), hide_index=True)
 elif would.open:
     would.info("Nothing would do. The other tabs say which limit each option breaks.")
 if near.open and found.near_misses:
     near.caption("The nearest of each model, no more than half over a limit; the least change with which it would do.")
-    near.dataframe(tables.near_misses(found), hide_index=True)
+    near.dataframe(weighed.near_misses(found), hide_index=True)
 elif near.open:
     near.info("Nothing comes near: every rejected option goes more than half over a limit.")
 if rejected.open and found.rejected:
     rejected.caption("The nearest miss of each model, then every format of one model.")
-    rejected.dataframe(tables.candidates(found.rejected.models, need.benchmark), hide_index=True)
+    rejected.dataframe(weighed.candidates(found.rejected.models, need.benchmark), hide_index=True)
     model = rejected.selectbox("Every rejected format of", [item.scenario.model.name for item in found.rejected.models])
-    rejected.dataframe(tables.candidates(found.rejected.of(model).forms, need.benchmark), hide_index=True)
+    rejected.dataframe(weighed.candidates(found.rejected.of(model).forms, need.benchmark), hide_index=True)
 elif rejected.open:
     rejected.info("Nothing was rejected: every option keeps to these limits.")
 if budget.buys or chosen.have in (SOURCES[1], SOURCES[3]):
-    st.caption(explain.markdown(jobs.price_list(chosen, found.pick)))
+    st.caption(wording.markdown(jobs.price_list(chosen, found.pick)))
 told = (
-    f"{found.considered:,} combinations were tried. Scores: {tables.score_sources(found)}. A format's loss is taken "
+    f"{found.considered:,} combinations were tried. Scores: {weighed.score_sources(found)}. A format's loss is taken "
     "off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones: "
-    f"{tables.unscored(found)} of these models have no score here and are not compared. What a narrower cache loses "
+    f"{weighed.unscored(found)} of these models have no score here and are not compared. What a narrower cache loses "
     "was not measured: it is taken only where it gains something."
 )
-st.caption(explain.markdown(told))
+st.caption(wording.markdown(told))

@@ -2,28 +2,30 @@
 
 import streamlit as st
 
-from pages.ui import controls, scaling, shell
+from pages.ui import shell
+from pages.ui.controls import session, widgets
+from pages.ui.scaling import answer, tabs
 
 shell.guard()
 st.title("Scaling laws", anchor=False)
-controls.problems()
+shell.problems()
 TABS = {
-    "Published models": scaling.published,
-    "To be served": scaling.serving,
-    "Limited data": scaling.data_limit,
-    "Over-training": scaling.overtraining,
-    "Experts": scaling.experts,
-    "Claims": scaling.judged,
-    "Laws": scaling.constants,
+    "Published models": answer.published,
+    "To be served": answer.serving,
+    "Limited data": tabs.data_limit,
+    "Over-training": tabs.overtraining,
+    "Experts": tabs.experts,
+    "Claims": tabs.judged,
+    "Laws": tabs.constants,
 }
 
 
 @st.fragment
 def answers() -> None:
     """All that the budget changes: its slider runs this alone."""
-    controls.steps("compute", "Training budget, FLOPs as a power of ten", help="A GPU-month of an H100 is about 10²¹.")
-    flops = 10 ** controls.inputs().compute
-    scaling.answer(flops)
+    widgets.steps("compute", "Training budget, FLOPs as a power of ten", help="A GPU-month of an H100 is about 10²¹.")
+    flops = 10 ** session.inputs().compute
+    answer.answer(flops)
     for tab, show in zip(st.tabs(list(TABS), key="scaling_tabs", on_change="rerun"), TABS.values(), strict=True):
         if tab.open:
             with tab:

@@ -6,45 +6,48 @@ from math import inf, isfinite
 import numpy as np
 import streamlit as st
 
-from pages.ui import charts, controls, explain, shell, spending
+from pages.ui import shell, spending
+from pages.ui.charts import curves, drawing
+from pages.ui.controls import session, widgets
+from pages.ui.explain import wording
 from pages.ui.spending import MONTH_S
 from presets.prices import quoted
 
 shell.guard()
 
 scenario, figures = shell.head("Buy, rent or call")
-chosen = controls.inputs()
+chosen = session.inputs()
 found = spending.plan(chosen, scenario, figures)
-st.markdown(explain.markdown(spending.answer(found, scenario)))
+st.markdown(wording.markdown(spending.answer(found, scenario)))
 for sentence in spending.missing(found):
-    st.info(explain.markdown(sentence))
+    st.info(wording.markdown(sentence))
 
-controls.steps("busy", "Use of the hardware", help="Share of what it could answer, averaged over day and night.")
+widgets.steps("busy", "Use of the hardware", help="Share of what it could answer, averaged over day and night.")
 with st.expander("Prices"):
     buy, rent, call = st.columns(3, gap="large")
     with buy:
-        controls.steps("bought", "Price of a device, $", help="With its part of the server. auto: as published once.")
-        controls.steps("years", "Years it serves", help="Then it is bought again.")
-        controls.steps("kwh", "Power, $ a kWh", help="Industry in the United States paid 0.08 in 2023 (EIA).")
-        controls.steps(
+        widgets.steps("bought", "Price of a device, $", help="With its part of the server. auto: as published once.")
+        widgets.steps("years", "Years it serves", help="Then it is bought again.")
+        widgets.steps("kwh", "Power, $ a kWh", help="Industry in the United States paid 0.08 in 2023 (EIA).")
+        widgets.steps(
             "pue",
             "PUE",
             help="Power of the site over that of the hardware; 1.58 in the mean of 2023 (Uptime Institute).",
         )
-        controls.steps("upkeep", "Upkeep a year", help="Hosting, staff, repairs, as a share of the price.")
+        widgets.steps("upkeep", "Upkeep a year", help="Hosting, staff, repairs, as a share of the price.")
     with rent:
-        controls.steps("hired", "Rent of a device, $ an hour", help="auto: the cheapest on demand in the catalog.")
-        controls.steps("reserved", "Reserved share", help="Paid day and night; the rest only while it is used.")
+        widgets.steps("hired", "Rent of a device, $ an hour", help="auto: the cheapest on demand in the catalog.")
+        widgets.steps("reserved", "Reserved share", help="Paid day and night; the rest only while it is used.")
     with call:
-        controls.steps("apiin", "API, $ a million tokens read", help="auto: the cheapest published for the model.")
-        controls.steps("apiout", "API, $ a million tokens written", help="auto: the cheapest published for the model.")
+        widgets.steps("apiin", "API, $ a million tokens read", help="auto: the cheapest published for the model.")
+        widgets.steps("apiout", "API, $ a million tokens written", help="auto: the cheapest published for the model.")
 
 if found.ways and isfinite(found.requests_per_s):
     time = np.linspace(0, chosen.years * 12, 97)
     back = {name: after for name, after in spending.paybacks(found).items() if after < inf}
     first = min(back, key=back.__getitem__, default="")
-    charts.show(
-        charts.ways(
+    drawing.show(
+        curves.ways(
             f"What is bought has paid back against {spending.VERBS[first]} after {spending.months(back[first])}"
             if first
             else f"At {found.use:.0%} use, no purchase pays back within its life",
@@ -63,8 +66,8 @@ if found.ways and isfinite(found.requests_per_s):
     use = np.linspace(0, 1, 51)
     even = {pair: at for pair, at in spending.even_uses(found).items() if 0 < at < inf}
     with left:
-        charts.show(
-            charts.ways(
+        drawing.show(
+            curves.ways(
                 next(
                     (
                         f"{spending.VERBS[a].capitalize()} and {spending.VERBS[b]} cost the same at {at:.0%} use"
@@ -88,10 +91,10 @@ if found.ways and isfinite(found.requests_per_s):
     swept = replace(parts, share=share)
     if isfinite(float(parts.answer_s)):
         with right:
-            charts.show(
-                charts.blend(
-                    f"{parts.share:.0%} near the user: {explain.show_usd(float(parts.usd_per_request) * 1e3)} a "
-                    f"thousand, first token after {explain.show_seconds(float(parts.heard_s))}",
+            drawing.show(
+                curves.blend(
+                    f"{parts.share:.0%} near the user: {wording.show_usd(float(parts.usd_per_request) * 1e3)} a "
+                    f"thousand, first token after {wording.show_seconds(float(parts.heard_s))}",
                     share * 100,
                     np.asarray(swept.usd_per_request) * 1e3,
                     np.broadcast_to(swept.heard_s, share.shape),
@@ -100,19 +103,17 @@ if found.ways and isfinite(found.requests_per_s):
                 "Cost of a thousand requests and time to the first token over the share answered near the user",
             )
     st.subheader("Some near the user, the rest far away", anchor=False)
-    st.markdown(explain.markdown(spending.split_answer(chosen, parts)))
+    st.markdown(wording.markdown(spending.split_answer(chosen, parts)))
     near, sent, far = st.columns(3, gap="large")
     with near:
-        controls.choice("near", "Model near the user", help="In Q4_K_M with llama.cpp, one request at a time.")
-        controls.choice("neardevice", "Device near the user", help="A phone, a laptop, a box in the shop.")
+        widgets.choice("near", "Model near the user", help="In Q4_K_M with llama.cpp, one request at a time.")
+        widgets.choice("neardevice", "Device near the user", help="A phone, a laptop, a box in the shop.")
     with sent:
-        controls.steps("nearshare", "Share answered near the user", help="Of all requests, asked there first.")
-        controls.steps("passed", "Passed on", help="Share of those that the small model cannot answer well enough.")
+        widgets.steps("nearshare", "Share answered near the user", help="Of all requests, asked there first.")
+        widgets.steps("passed", "Passed on", help="Share of those that the small model cannot answer well enough.")
     with far:
-        controls.steps("delay", "Network to the far model, ms", help="There and back.")
-        controls.steps(
-            "nearusd", "Devices near the user, $ an hour", help="All of them; 0 where users bring their own."
-        )
+        widgets.steps("delay", "Network to the far model, ms", help="There and back.")
+        widgets.steps("nearusd", "Devices near the user, $ an hour", help="All of them; 0 where users bring their own.")
     opened = st.expander("Each way, and where its price is from", key="spend_prices", on_change="rerun")
     if opened.open:
         opened.dataframe(spending.table(found), hide_index=True)

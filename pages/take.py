@@ -5,18 +5,21 @@ from dataclasses import replace
 import streamlit as st
 
 from calculators.estimate import estimate
-from pages.ui import controls, explain, shell, takeaway
+from pages.ui import shell
+from pages.ui.controls import records, session
+from pages.ui.explain import answers, wording
+from pages.ui.take import takeaway
 from presets.launch import CannotStart, start
 
 shell.guard()
 
 scenario, figures = shell.head("Take it away")
-chosen = controls.inputs()
-traffic = controls.load(chosen, scenario.model)
+chosen = session.inputs()
+traffic = records.load(chosen, scenario.model)
 
 begun, refused = {}, {}
 for name in takeaway.order(scenario.engine.name):
-    engine = controls.with_settings(controls.profile(name, chosen.fit), chosen)
+    engine = records.with_settings(records.profile(name, chosen.fit), chosen)
     try:
         begun[name] = start(replace(scenario, engine=engine), name, traffic)
     except CannotStart as why:
@@ -27,8 +30,8 @@ for tab, found in zip(tabs, begun.values(), strict=False):
     if tab.open:
         with tab:
             if found.scenario.engine != scenario.engine:
-                own = explain.verdict(found.scenario, estimate(found.scenario), None)
-                st.markdown(explain.markdown(f"With **{found.starter.name}**: {own}"))
+                own = answers.verdict(found.scenario, estimate(found.scenario), None)
+                st.markdown(wording.markdown(f"With **{found.starter.name}**: {own}"))
             for note in found.notes:
                 st.info(takeaway.plain(note))
             takeaway.command(found)
@@ -38,6 +41,6 @@ if tabs[-1].open:
         ready = next(iter(begun.values()), None)
         takeaway.files(scenario, figures, chosen, ready.command if ready else "")
 if refused:
-    with st.expander(f"Not offered: {explain.listed(list(refused))}", expanded=not begun):
+    with st.expander(f"Not offered: {wording.listed(list(refused))}", expanded=not begun):
         for why in refused.values():
             st.write(takeaway.plain(why))

@@ -9,8 +9,8 @@ import numpy as np
 from playwright.sync_api import Page
 
 from calculators.estimate import Scenario, estimate, with_workload
-from pages.ui import controls
-from pages.ui.links import Inputs
+from pages.ui.controls import records
+from pages.ui.links.fields import Inputs
 from tests.browser import CHROMIUM, chromium, served, settle
 from tests.charts_of import CHARTS, ENGINE
 
@@ -65,7 +65,7 @@ def press(page: Page, slider: str, key: str) -> float:
 def main() -> None:
     """Print the table."""
     for model, weights in (("Llama 3.1 8B", "BF16"), ("DeepSeek-V3 671B", "FP8 block 128")):
-        scenario = controls.scenario(Inputs(model=model, weights=weights, tp=8))
+        scenario = records.scenario(Inputs(model=model, weights=weights, tp=8))
         one, million = fastest(scenario, 300), fastest(sweep(scenario), 3)
         print(
             f"{model:20} one estimate {one * 1e3:6.2f} ms   a million cells {million:5.2f} s   {1 / million:5.1f} M/s"

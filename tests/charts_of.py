@@ -8,33 +8,40 @@ from calculators.estimate import estimate, first_token_rows, token_rows, with_wo
 from calculators.latency import shares_by_bound
 from calculators.recommend import recommend
 from calculators.serving import serve
-from pages.ui import charts, controls, explain, laws, tables, training, training_shown
-from pages.ui.explain import GIB
-from pages.ui.links import BATCHES, EXPONENTS, LENGTHS, Inputs
+from pages.ui import tables
+from pages.ui.charts import curves, tradeoffs, wholes
+from pages.ui.controls import records
+from pages.ui.explain import wording
+from pages.ui.explain.wording import GIB
+from pages.ui.links.fields import Inputs
+from pages.ui.links.values import BATCHES, EXPONENTS, LENGTHS
+from pages.ui.recommend import needs, stock, weighed
+from pages.ui.scaling import best_sizes, releases
+from pages.ui.training import divided, planning
 from presets.catalog import everyday_formats, what_if
 
 ENGINE = "CUDA-graph decoder"  # without a memory rule: its pages draw the charts below and no others
 
 
 def latency(batch: int) -> list[go.Figure]:
-    scenario = controls.scenario(Inputs(batch=batch, engine=ENGINE))
+    scenario = records.scenario(Inputs(batch=batch, engine=ENGINE))
     sweep = estimate(with_workload(scenario, batch=np.array(BATCHES)))
     served = serve(with_workload(scenario, batch=np.array(BATCHES)))
     passes = {"First token": first_token_rows(scenario), "A further token": token_rows(scenario)}
     card = scenario.deployment.accelerator
     return [
-        charts.throughput(
+        curves.throughput(
             "a", BATCHES, 1 / sweep.token_s, sweep.tokens_per_s, sweep.fits, BATCHES.index(batch)
         ),
-        charts.stacked(
+        wholes.stacked(
             "b", "Share of the time, %", {name: shares_by_bound(rows) for name, rows in passes.items()}, scale=0.01,
-            names=charts.BOUND_NAMES, height=280,
+            names=wholes.BOUND_NAMES, height=280,
         ),
-        charts.roofline(
+        tradeoffs.roofline(
             "c", float(card.peak("bf16")), float(card.bandwidth_bytes_per_s),
             tables.roofline_points({"prompt": passes["First token"], "answer": passes["A further token"]}),
         ),
-        charts.concurrency(
+        curves.concurrency(
             "d", BATCHES, np.broadcast_to(served.first_token_s, len(BATCHES)), served.token_s, BATCHES.index(batch),
             float(np.max(served.running)),
         ),
@@ -42,21 +49,21 @@ def latency(batch: int) -> list[go.Figure]:
 
 
 def memory(batch: int) -> list[go.Figure]:
-    scenario = controls.scenario(Inputs(batch=batch, engine=ENGINE))
+    scenario = records.scenario(Inputs(batch=batch, engine=ENGINE))
     figures = estimate(scenario)
     tokens = np.array([2**i for i in range(8, 21)])
     lines = {
-        explain.plural(count, "request"): estimate(
+        wording.plural(count, "request"): estimate(
             with_workload(scenario, batch=count, prompt_tokens=tokens - 128, output_tokens=128)
         ).used_bytes
         for count in sorted({1, 8, 64, batch})
     }
     return [
-        charts.stacked("a", "GiB", {"A device": figures.memory_bytes}, scale=GIB, limit=figures.capacity_bytes),
-        charts.memory_lines(
+        wholes.stacked("a", "GiB", {"A device": figures.memory_bytes}, scale=GIB, limit=figures.capacity_bytes),
+        curves.memory_lines(
             "b", tokens, lines, figures.capacity_bytes, (scenario.workload.context_tokens, figures.used_bytes)
         ),
-        charts.stacked(
+        wholes.stacked(
             "c",
             "GiB",
             tables.by_format(scenario, everyday_formats()),
@@ -71,31 +78,31 @@ def sizes(layers: int) -> list[go.Figure]:
     model = what_if("Llama 3.1 8B", layers=layers)
     row = {"Stored": parameters(model), "Used by a token": active_parameters(model)}
     return [
-        charts.parameters_pie("a", parameters_by_part(model)),
-        charts.bars("b", "Parameters, billions", {"A model": row}, unit=1e9),
+        wholes.parameters_pie("a", parameters_by_part(model)),
+        wholes.bars("b", "Parameters, billions", {"A model": row}, unit=1e9),
     ]
 
 
 def scaling(exponent: float) -> list[go.Figure]:
     model = what_if("Llama 3.1 8B")
     return [
-        laws.sizes_by_law("a", 10**exponent),
-        laws.isoflops("b", 10**exponent),
-        laws.trained("c", {model.name: model}, 10**exponent),
+        best_sizes.sizes_by_law("a", 10**exponent),
+        best_sizes.isoflops("b", 10**exponent),
+        releases.trained("c", {model.name: model}, 10**exponent),
     ]
 
 
 def recommendation(batch: int) -> list[go.Figure]:
     inputs = Inputs(batch=batch)
-    found = recommend(controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family, inputs.engine))
+    found = recommend(needs.need(inputs), needs.budget(inputs), stock.catalog(inputs.family, inputs.engine))
     assert found.pick is not None
-    points = tables.front_points(found), tables.other_points(found), tables.pick_point(found)
-    return [charts.pareto("a", "Rent, $ an hour", *points, found.need.benchmark)]
+    points = weighed.front_points(found), weighed.other_points(found), weighed.pick_point(found)
+    return [tradeoffs.pareto("a", "Rent, $ an hour", *points, found.need.benchmark)]
 
 
 def train(sequence: int) -> list[go.Figure]:
     chosen = Inputs(seq=sequence)
-    return [training_shown.memory_chart(chosen, training.find(chosen))]
+    return [divided.memory_chart(chosen, planning.find(chosen))]
 
 
 # By page: the charts, the slider that moves them, its values, where it stands, and how many of the charts it moves.

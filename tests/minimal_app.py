@@ -11,11 +11,11 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pages.ui import charts
+from pages.ui.charts import drawing
 from tests.charts_of import CHARTS
 
 name = st.query_params.get("charts", "latency")
 make, slider, options, value, _ = CHARTS[name]
 figures: list[go.Figure] = make(st.select_slider(slider, options, value))
 for figure in figures:
-    charts.show(figure, name)
+    drawing.show(figure, name)

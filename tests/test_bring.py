@@ -10,8 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from calculators.architecture import active_parameters, parameters, parameters_by_part
 from calculators.estimate import estimate
-from pages.ui import controls, explain, uploads
-from pages.ui.links import Inputs, from_query, to_query
+from pages.ui import uploads
+from pages.ui.controls import records
+from pages.ui.explain import wording
+from pages.ui.links.fields import Inputs
+from pages.ui.links.query import from_query, to_query
 from pages.ui.shell import PAGES
 from presets import model_from_config
 from presets.catalog import models
@@ -78,14 +81,14 @@ def test_before_anything_is_brought_the_page_says_what_it_is_for():
 
 def test_a_pasted_config_is_shown_with_its_parts_and_used_on_every_page():
     at = pasted(json.dumps(CONFIG | {"torch_dtype": "bfloat16"}))
-    assert at.metric[0].value == explain.show_count(parameters(MODEL))
-    assert at.metric[1].value == explain.show_count(active_parameters(MODEL))
+    assert at.metric[0].value == wording.show_count(parameters(MODEL))
+    assert at.metric[1].value == wording.show_count(active_parameters(MODEL))
     table = at.dataframe[0].value
     assert [int(text.replace(",", "")) for text in table["Parameters"]] == [
         *parameters_by_part(MODEL).values(), parameters(MODEL),
     ]  # fmt: skip
     assert "torch_dtype" in texts(at)
-    assert f"**{explain.show_count(parameters(MODEL))} parameters**" in at.main.markdown[0].value
+    assert f"**{wording.show_count(parameters(MODEL))} parameters**" in at.main.markdown[0].value
     button(at, "Use this model").click().run()
     assert "Every page now uses this model" in at.success[0].value
     assert at.selectbox(key="model").value == "Mine (imported)"
@@ -93,7 +96,7 @@ def test_a_pasted_config_is_shown_with_its_parts_and_used_on_every_page():
         at.switch_page(page).run()
         assert not at.exception, page
         assert not at.warning, page
-        assert at.metric[0].value == explain.show_count(parameters(MODEL)), page
+        assert at.metric[0].value == wording.show_count(parameters(MODEL)), page
         assert "**Mine (imported)**" in at.main.markdown[0].value
 
 
@@ -117,18 +120,18 @@ def test_an_imported_config_can_be_what_iffed_and_leads_back():
     at.switch_page("pages/parameters.py").run()
     at.slider(key="layers").set_value(30).run()
     wanted = model_from_config(CONFIG | {"num_hidden_layers": 30}, name="x")
-    assert at.metric[0].value == explain.show_count(parameters(wanted))
+    assert at.metric[0].value == wording.show_count(parameters(wanted))
     assert "Mine (imported), changed" in at.main.markdown[0].value
     assert app(shared(at), "pages/parameters.py").metric[0].value == at.metric[0].value
     button(at, "Back to the published sizes").click().run()
-    assert at.metric[0].value == explain.show_count(parameters(MODEL))
+    assert at.metric[0].value == wording.show_count(parameters(MODEL))
 
 
 def test_a_size_that_no_slider_reaches_is_not_offered():
     brought = from_config(config("qwen3-4b", intermediate_size=9729, num_hidden_layers=200), name="Odd")
     at = app(to_query(Inputs(own=brought.carried, model=brought.name)), "pages/parameters.py")
     assert {slider.key for slider in at.slider} & {"layers", "ffn", "hidden"} == {"hidden"}
-    assert at.metric[0].value == explain.show_count(parameters(brought.architecture))
+    assert at.metric[0].value == wording.show_count(parameters(brought.architecture))
 
 
 def test_the_imported_model_is_compared_on_the_overview_and_recommended_with_an_unknown_score():
@@ -202,7 +205,7 @@ def test_a_config_can_be_uploaded():
     at = app()
     at.file_uploader(key="config_file").upload("my_model.json", json.dumps(CONFIG).encode()).run()
     assert at.main.subheader[-1].value == "my-model (imported)"
-    assert at.metric[0].value == explain.show_count(parameters(MODEL))
+    assert at.metric[0].value == wording.show_count(parameters(MODEL))
 
 
 def test_a_gguf_header_is_used_with_the_bytes_of_its_own_types():
@@ -216,9 +219,9 @@ def test_a_gguf_header_is_used_with_the_bytes_of_its_own_types():
     at.switch_page("pages/memory.py").run()
     assert at.main.markdown[0].value.startswith("**A model (imported)** in the file's types **fits**")
     own = from_link(at.session_state.own).architecture
-    scenario = controls.scenario(from_query(shared(at))[0])
+    scenario = records.scenario(from_query(shared(at))[0])
     assert (scenario.model, scenario.weight_format) == (own, AS_STORED)
-    assert at.metric[1].value == explain.show_bytes(estimate(scenario).used_bytes)
+    assert at.metric[1].value == wording.show_bytes(estimate(scenario).used_bytes)
     down = sum(row.file_bytes for row in own.stored if row.name == "down_proj")
     assert down == 30 * 576 * 1536 * 18 // 32
     at.selectbox(key="model").set_value("Llama 3.1 8B").run()
@@ -242,7 +245,7 @@ def test_safetensors_headers_alone_ask_for_what_they_do_not_say():
     assert at.info[0].value == "Choose what the header does not say, or add the config.json."
     labels["Longest context, tokens"].set_value(8192)
     labels["Width of a head"].set_value(64).run()
-    assert at.metric[0].value == explain.show_count(parameters(PRESET))
+    assert at.metric[0].value == wording.show_count(parameters(PRESET))
     assert "keep the whole context" in at.caption[0].value
 
 
@@ -252,7 +255,7 @@ def test_safetensors_headers_beside_their_config_are_compared_with_it():
     uploader.upload("a.safetensors", safetensors_file(hf_tensors(MODEL)))
     uploader.upload("config.json", json.dumps(CONFIG).encode()).run()
     assert "The config.json gives the same parameters, part by part." in texts(at)
-    assert at.metric[0].value == explain.show_count(parameters(MODEL))
+    assert at.metric[0].value == wording.show_count(parameters(MODEL))
 
 
 def test_an_index_alone_says_what_it_knows_and_what_is_missing():

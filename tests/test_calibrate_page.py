@@ -11,8 +11,12 @@ from calculators.calibrate import Factors, calibrated
 from calculators.estimate import estimate
 from calculators.hardware import Scheduler
 from calculators.intervals import Span
-from pages.ui import controls, explain, measurements
-from pages.ui.links import Inputs, device_mark, from_query, read_calibration, to_query
+from pages.ui.calibrate import measurements
+from pages.ui.controls import records
+from pages.ui.explain import uncertainty, wording
+from pages.ui.links.calibration import device_mark, read_calibration
+from pages.ui.links.fields import Inputs
+from pages.ui.links.query import from_query, to_query
 from presets.catalog import engines
 from presets.intervals import intervals
 from presets.results import MOST_BYTES, read_results
@@ -97,7 +101,7 @@ def test_using_it_calibrates_every_page_says_so_and_leads_back():
     assert "Times are of vLLM, calibrated with your 12 rows." in [each.value for each in at.main.caption]
     assert "vLLM, calibrated with your 12 rows" in [each.value for each in at.sidebar.caption]
     inputs = Inputs(engine="vLLM", fit=at.session_state.fit)
-    assert explain.show_seconds(estimate(controls.scenario(inputs)).token_s) in at.metric[3].value
+    assert wording.show_seconds(estimate(records.scenario(inputs)).token_s) in at.metric[3].value
     before = at.metric[3].value
     next(button for button in at.sidebar.button if button.label.startswith("Back to the shipped")).click().run()
     assert at.session_state.fit == "" and at.metric[3].value != before
@@ -122,9 +126,9 @@ def test_a_calibrated_engine_has_the_intervals_of_the_visitors_rows_on_every_pag
     inputs = Inputs(engine="vLLM", fit=at.session_state.fit, device=SAMPLE["accelerator"])
     assert from_query(to_query(inputs)) == (inputs, ())
     at = app(f"engine=vLLM&fit={at.session_state.fit}&device={SAMPLE['accelerator']}", "pages/latency.py")
-    figures = estimate(controls.scenario(inputs))
+    figures = estimate(records.scenario(inputs))
     span = Span(low=1 / found.token, high=found.token)
-    assert at.metric[3].delta == explain.show_interval(span.of(float(figures.token_s)), explain.show_seconds)
+    assert at.metric[3].delta == wording.show_interval(span.of(float(figures.token_s)), wording.show_seconds)
     assert any("From your 12 rows." in each.value for each in at.main.caption)
     at.session_state.working = True
     workings = " ".join(each.value for each in at.run().main.markdown)
@@ -135,23 +139,23 @@ def test_on_another_device_than_the_visitors_the_wider_interval_counts():
     fit = f"1,1,1,1,1.01,30,{device_mark('NVIDIA B200 SXM (HGX/DGX)')},6,vLLM"
     shipped, mine = (
         intervals(given, estimate(given), own)
-        for given in [controls.scenario(Inputs(engine="vLLM", fit=fit))]
+        for given in [records.scenario(Inputs(engine="vLLM", fit=fit))]
         for own in (None, read_calibration(fit).own("NVIDIA H100 SXM5 80GB"))
     )
     assert mine.first_token.span == shipped.first_token.span and mine.token.span == Span(low=1 / 30, high=30)
-    assert mine.token.elsewhere and "on another device" in explain.interval_basis(mine.token, "1–2 ms")
+    assert mine.token.elsewhere and "on another device" in uncertainty.interval_basis(mine.token, "1–2 ms")
 
 
 def test_the_scenario_of_a_link_has_the_calibrated_engine_and_another_engine_its_own():
     factors = Factors(bandwidth=0.9, arithmetic=0.8, step=1.5, request=2.0)
-    assert controls.scenario(Inputs(engine="vLLM", fit=FIT)).engine == calibrated(engines()["vLLM"], factors)
-    assert controls.scenario(Inputs(engine="SGLang", fit=FIT)).engine == engines()["SGLang"]
+    assert records.scenario(Inputs(engine="vLLM", fit=FIT)).engine == calibrated(engines()["vLLM"], factors)
+    assert records.scenario(Inputs(engine="SGLang", fit=FIT)).engine == engines()["SGLang"]
     at = app(f"engine=SGLang&fit={FIT}", "pages/latency.py")
     assert "SGLang as shipped; yours: vLLM, calibrated with your 6 rows" in [each.value for each in at.sidebar.caption]
 
 
 def test_settings_of_the_engine_are_kept_beside_the_calibration():
-    engine = controls.scenario(Inputs(engine="vLLM", fit=FIT, fraction=0.95)).engine
+    engine = records.scenario(Inputs(engine="vLLM", fit=FIT, fraction=0.95)).engine
     assert engine.memory.share == 0.95
     assert engine.weight_bandwidth == 0.9 * engines()["vLLM"].weight_bandwidth
 

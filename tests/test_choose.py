@@ -8,15 +8,18 @@ import pytest
 from calculators.choose import PRIORITIES, choose, smallest
 from calculators.estimate import estimate
 from calculators.memory import weight_bytes
-from pages.ui import charts, controls, tables
-from pages.ui.links import LOSSES, Inputs
+from pages.ui.charts import drawing
+from pages.ui.controls import records
+from pages.ui.formats import suited, tables
+from pages.ui.links.fields import Inputs
+from pages.ui.links.values import LOSSES
 from presets.catalog import accelerator_facts, formats, losses_of, models, published_in, targets
 
 LLAMA, DEEPSEEK = Inputs(), Inputs(model="DeepSeek-V3 671B", device="NVIDIA H200 SXM", tp=8)
 
 
 def chosen(inputs, target="data centre", allowed=1.0):
-    return controls.suited(controls.scenario(inputs), target, allowed)
+    return suited.suited(records.scenario(inputs), target, allowed)
 
 
 @pytest.mark.parametrize("target", targets())
@@ -66,7 +69,7 @@ def test_where_nothing_fits_the_smallest_says_so():
 def test_a_target_takes_the_visitors_device_where_it_is_of_that_kind():
     for inputs in (LLAMA, Inputs(device="NVIDIA GeForce RTX 3090", tp=2)):
         for target, where in targets().items():
-            aimed = controls.aimed(controls.scenario(inputs), target)
+            aimed = suited.aimed(records.scenario(inputs), target)
             own = accelerator_facts()[inputs.device].kind in where.kinds
             assert aimed.deployment.accelerator.name == (inputs.device if own else where.device)
             assert aimed.deployment.tensor_parallel == (inputs.tp if own else 1)
@@ -74,7 +77,7 @@ def test_a_target_takes_the_visitors_device_where_it_is_of_that_kind():
 
 
 def test_the_smallest_within_a_loss_and_the_least_loss_where_none_is():
-    scenario = controls.scenario(LLAMA)
+    scenario = records.scenario(LLAMA)
     some = {name: formats()[name] for name in ("Q8_0", "Q5_K_M", "Q4_K_M", "TQ1_0")}
     losses = losses_of("Llama 3.1 8B")
     assert smallest(scenario, some, losses, 3.0) == ("Q4_K_M", 4_912_898_048)
@@ -90,12 +93,12 @@ def test_a_format_that_the_device_does_not_run_is_never_chosen():
         "NVIDIA V100 SXM2 32GB": "GPTQ 4-bit per channel",
         "NVIDIA H100 SXM5 80GB": "INT8 W8A8",
     }.items():
-        scenario = controls.scenario(Inputs(device=device, batch=1))
+        scenario = records.scenario(Inputs(device=device, batch=1))
         assert choose(scenario, some, losses_of("Llama 3.1 8B"), 30.0)["quality"].name == name
 
 
 def test_a_format_without_a_published_loss_is_never_chosen():
-    scenario = controls.scenario(LLAMA)
+    scenario = records.scenario(LLAMA)
     some = {name: formats()[name] for name in ("Q8_0", "TQ1_0", "IQ4_XS")}
     assert {choice.name for choice in choose(scenario, some, losses_of("Llama 3.1 8B"), 30.0).values()} == {"Q8_0"}
 
@@ -109,5 +112,5 @@ def test_unbeaten_formats_are_those_that_no_other_beats_in_both(model):
         better = any(s <= size and each <= loss and (s, each) != (size, loss) for s, each in dots.values())
         twin = any(dots[other] == (size, loss) for other in front)
         assert (name in front or twin) is not better
-    named = charts.places(dots, front, front[:1])
+    named = drawing.places(dots, front, front[:1])
     assert set(named) <= set(front) and front[0] in named

@@ -8,7 +8,7 @@ from math import inf, log
 import pytest
 
 from calculators.scaling import compute_optimal_tokens
-from pages.ui import claims as shown
+from pages.ui.evidence import claims as shown
 from presets import PresetError, loader
 from presets.checks import CHECKS, Reading, training
 from presets.claims import (

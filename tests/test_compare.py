@@ -9,22 +9,13 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from calculators.estimate import estimate
-from pages.ui import compare, controls
-from pages.ui.comparing import only_scenario
+from pages.ui.compare import differences
+from pages.ui.compare.comparing import only_scenario
+from pages.ui.controls import records
 from pages.ui.figures import Figure, figures, named
-from pages.ui.links import (
-    FIELDS,
-    MOST_COMPARED,
-    NEUTRAL,
-    SHARED,
-    Inputs,
-    Size,
-    compared,
-    comparison,
-    from_query,
-    labels,
-    to_query,
-)
+from pages.ui.links.field import Size
+from pages.ui.links.fields import FIELDS, SHARED, Inputs
+from pages.ui.links.query import MOST_COMPARED, NEUTRAL, compared, comparison, from_query, labels, to_query
 from presets.catalog import models
 from presets.intervals import intervals
 
@@ -40,7 +31,7 @@ SCENARIOS = st.builds(Inputs, **{name: values(name) for name in SHARED})
 
 
 def figures_of(inputs):
-    scenario = controls.scenario(inputs)
+    scenario = records.scenario(inputs)
     found = estimate(scenario)
     return named(figures(scenario, found, intervals(scenario, found)))
 
@@ -83,24 +74,24 @@ def test_what_is_no_comparison_is_refused_in_a_sentence_and_never_raises_at_a_vi
 )
 def test_what_is_no_link_gets_a_sentence(pasted):
     with pytest.raises(ValueError, match=r"no link of a scenario.*\.$"):
-        compare.query_of(pasted)
+        differences.query_of(pasted)
 
 
 def test_a_link_is_read_with_and_without_its_address():
     query = to_query(Inputs(tp=2))
     for pasted in (query, f"?{query}", f"https://example.org/memory?{query}", f"  /memory?{query} "):
-        assert from_query(compare.query_of(pasted)) == (Inputs(tp=2), ())
+        assert from_query(differences.query_of(pasted)) == (Inputs(tp=2), ())
 
 
 def test_what_changed_is_said_in_words():
     first, other = Inputs(device=H100), Inputs(device=H100, weights="FP8 per tensor", tp=4)
     before, after = figures_of(first), figures_of(other)
-    said = compare.in_words(labels(first), labels(other), before, after)
+    said = differences.in_words(labels(first), labels(other), before, after)
     old, new = before["Each further token"].shown, after["Each further token"].shown
     assert said.startswith("FP8 per tensor instead of BF16 weights; cut over 4 devices instead of 1: ")
     assert f"a further token falls from {old.removesuffix(' ms')} to {new}" in said
     assert "the cost of a million rises from" in said and said.endswith(".")
-    assert compare.in_words(labels(first), labels(first), before, before) == "nothing differs."
+    assert differences.in_words(labels(first), labels(first), before, before) == "nothing differs."
 
 
 @pytest.mark.parametrize("name", SHARED)
@@ -110,13 +101,13 @@ def test_each_field_of_a_scenario_is_named_when_it_changes(name):
         ["16"] if isinstance(FIELDS[name], Size) else ["of one's own", *map(FIELDS[name].label, FIELDS[name].options)]
     )
     changed = first | {name: next(label for label in reversed(options) if label != first[name])}
-    assert len(compare.changes(first, changed)) == (0 if name in compare.SILENT else 1)
-    assert compare.changes(changed, changed) == []
+    assert len(differences.changes(first, changed)) == (0 if name in differences.SILENT else 1)
+    assert differences.changes(changed, changed) == []
 
 
 def test_a_difference_is_a_share_and_beyond_threefold_a_factor():
     def between(first, other):
-        return compare.difference(*(Figure(name="x", unit="s", value=value) for value in (first, other)))
+        return differences.difference(*(Figure(name="x", unit="s", value=value) for value in (first, other)))
 
     assert between(2.0, 1.0) == "−50.0 %"
     assert between(2.0, 2.5) == "+25.0 %"
@@ -133,10 +124,10 @@ def test_the_best_is_named_where_it_is_known():
             "Cost, 1M tokens": Figure(name="c", unit="USD", value=cost),
         }
 
-    assert compare.best({"A": one(1, 2), "B": one(2, 1)}) == "A answers fastest, B costs least"
-    assert compare.best({"A": one(1, nan), "B": one(2, nan)}) == "A answers fastest"
-    assert compare.best({"A": one(1, 1), "B": one(2, 2)}) == "A answers fastest and costs least"
-    assert compare.best({"A": one(nan, nan)}) == ""
+    assert differences.best({"A": one(1, 2), "B": one(2, 1)}) == "A answers fastest, B costs least"
+    assert differences.best({"A": one(1, nan), "B": one(2, nan)}) == "A answers fastest"
+    assert differences.best({"A": one(1, 1), "B": one(2, 2)}) == "A answers fastest and costs least"
+    assert differences.best({"A": one(nan, nan)}) == ""
 
 
 def app(**query) -> AppTest:
@@ -207,7 +198,7 @@ def test_the_three_presets_are_kept_each_on_as_many_devices_as_it_takes():
     at = press(app(), "Keep the three presets")
     kept = compared(at.session_state.compare)
     assert [each.model for each in kept] == list(models())[:3]
-    assert [estimate(controls.scenario(each)).fits for each in kept] == [True] * 3
+    assert [estimate(records.scenario(each)).fits for each in kept] == [True] * 3
     assert kept[0].tp == 1 and kept[2].tp * kept[2].pp > 8
     assert list(table(at).loc["Fits"]) == ["yes"] * 3
 

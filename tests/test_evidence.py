@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pages.ui import charts, measured
+from pages.ui.charts import drawing, nearness
+from pages.ui.evidence import measured
 from presets import PresetError, evidence
 from presets.accuracy import read_rows
 from presets.catalog import engines
@@ -199,7 +200,7 @@ def test_the_worst_are_named_with_their_source():
 
 
 def test_the_chart_has_the_line_of_equality_and_a_band_of_a_fifth():
-    chart = charts.predictions("a", "time, s", charts.DECADES, {"A": [(1.0, 1.1, "h")]}, {"A": 3})
+    chart = nearness.predictions("a", "time, s", drawing.DECADES, {"A": [(1.0, 1.1, "h")]}, {"A": 3})
     band, line, _ = chart.data
     assert list(line.x) == list(line.y) == [0.5, 2.0]
     assert list(band.y) == pytest.approx([0.6, 2.4, 1.6, 0.4]) and list(band.x) == [0.5, 2.0, 2.0, 0.5]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from calculators.recommend import choose
-from pages.ui import controls, jobs
-from pages.ui.links import from_query, to_query
-from pages.ui.surveys import surveyed
+from pages.ui.controls import records
+from pages.ui.links.query import from_query, to_query
+from pages.ui.recommend import jobs, needs
+from pages.ui.recommend.surveys import surveyed
 from presets.scenarios import scenarios
 
 PAIRS = tomllib.loads((Path(__file__).parent / "golden" / "recommendations.toml").read_text(encoding="utf-8"))
@@ -17,7 +18,7 @@ EVERY = pytest.mark.parametrize("title", PAIRS)
 
 
 def recommended(chosen):
-    return choose(surveyed(chosen), controls.need(chosen), controls.budget(chosen))
+    return choose(surveyed(chosen), needs.need(chosen), needs.budget(chosen))
 
 
 def test_there_are_twelve_and_the_articles_four_jobs_are_among_them():
@@ -44,7 +45,7 @@ def test_the_pick_is_the_scenario_of_every_page_once_it_is_used(title):
         return
     taken = jobs.taken(chosen, found.pick)
     steps = found.pick.scenario.workload.batch if chosen.rate else chosen.batch
-    used = controls.scenario(taken)
+    used = records.scenario(taken)
     assert replace(used, workload=replace(used.workload, batch=steps)) == found.pick.scenario
     assert from_query(to_query(taken)) == (taken, ())
     assert jobs.said(recommended(taken), None)[0] == PAIRS[title]["answer"]

@@ -24,7 +24,8 @@ from calculators.architecture import (
 from calculators.attention import GroupedQueryAttention, LatentAttention
 from calculators.formats import Format
 from calculators.memory import kv_cache_bytes, weight_bytes, working_values
-from pages.ui.links import FIELDS, Inputs, from_query, to_query
+from pages.ui.links.fields import FIELDS, Inputs
+from pages.ui.links.query import from_query, to_query
 from presets.catalog import formats, models, resized, sizes_of
 from presets.configs import KINDS, model_from_config
 from presets.importing import AS_STORED, MARK, from_config, from_header, from_link

@@ -23,8 +23,9 @@ from calculators.intervals import (
 )
 from calculators.latency import seconds
 from calculators.serving import Load, serve
-from pages.ui import controls, explain
-from pages.ui.links import Inputs
+from pages.ui.controls import records
+from pages.ui.explain import uncertainty, wording
+from pages.ui.links.fields import Inputs
 from presets import intervals as module
 from presets import loader
 from presets.catalog import engines
@@ -36,7 +37,7 @@ SOME = ERRORS | st.just([])
 
 
 def scenario(**chosen):
-    return controls.scenario(Inputs(**chosen))
+    return records.scenario(Inputs(**chosen))
 
 
 def spans_of(**chosen):
@@ -196,7 +197,7 @@ def test_a_device_of_a_measured_kind_is_like_the_worst_of_its_engines_devices():
     rows = rows_of("further token", "vLLM")
     span, like = unseen(by(lambda row: row.accelerator, rows))
     assert near.like == like != "" and near.span == wider(span, measured.span)
-    assert f"as wide as for {explain.short_device(like)}, the worst predicted of" in explain.interval_basis(
+    assert f"as wide as for {wording.short_device(like)}, the worst predicted of" in uncertainty.interval_basis(
         near, "1–2 ms"
     )
 
@@ -206,7 +207,7 @@ def test_of_one_device_alone_all_errors_count():
     rows = rows_of("further token", "CUDA-graph decoder")
     largest = supported([], [row.log_error for row in rows])
     assert len({row.accelerator for row in rows}) > 1 or near.span == narrower(largest, kinds("further token"))
-    assert "all errors on" in explain.interval_basis(near, "1–2 ms")
+    assert "all errors on" in uncertainty.interval_basis(near, "1–2 ms")
 
 
 def kinds(phase, *, alone=False):
@@ -238,7 +239,7 @@ def test_what_was_never_measured_is_said_and_is_as_wide_as_the_worst_that_was(na
         assert found.token.span == wider(kinds("further token"), measured)
     else:
         assert found.token.span == kinds("further token")
-    text = explain.interval_basis(found.token, "1–2 ms")
+    text = uncertainty.interval_basis(found.token, "1–2 ms")
     assert "a wide one" in text and all(each in text for each in found.token.lacks)
 
 
@@ -267,7 +268,7 @@ def test_one_request_alone_rests_on_first_tokens_with_few_at_once(engine):
     if len(few) >= ENOUGH:
         pooled = [row.log_error for row in rows_of("first token", alone=True)]
         assert alone.span == supported([row.log_error for row in few], pooled)
-    assert f"with up to {alone.at_once:,} requests at once" in explain.interval_basis(alone, "1–2 ms")
+    assert f"with up to {alone.at_once:,} requests at once" in uncertainty.interval_basis(alone, "1–2 ms")
 
 
 def test_first_tokens_with_few_at_once_that_are_too_few_leave_those_of_many(monkeypatch):
@@ -289,15 +290,15 @@ def test_an_unknown_time_has_an_unknown_interval():
     given = scenario(**OUTSIDE["a phone"])
     figures = estimate(given)
     assert not isfinite(figures.first_token_s)
-    first, token, cost = explain.intervals_shown(given, figures, intervals(given, figures))
+    first, token, cost = uncertainty.intervals_shown(given, figures, intervals(given, figures))
     assert (first, token, cost) == ("", "", "")  # a lower bound has no interval either
 
 
 def test_intervals_are_written_with_their_unit_once():
-    assert explain.show_interval((0.0201, 0.0273), explain.show_seconds) == "20.1–27.3 ms"
-    assert explain.show_interval((0.5, 1.5), explain.show_seconds) == "500 ms–1.50 s"
-    assert explain.show_interval((0.36, 0.42), explain.show_usd) == "$0.36–$0.42"
-    assert explain.show_interval((nan, 1), explain.show_seconds) == ""
+    assert wording.show_interval((0.0201, 0.0273), wording.show_seconds) == "20.1–27.3 ms"
+    assert wording.show_interval((0.5, 1.5), wording.show_seconds) == "500 ms–1.50 s"
+    assert wording.show_interval((0.36, 0.42), wording.show_usd) == "$0.36–$0.42"
+    assert wording.show_interval((nan, 1), wording.show_seconds) == ""
 
 
 def test_residuals_are_read_strictly(monkeypatch):
@@ -318,15 +319,15 @@ def test_the_strip_and_the_workings_show_the_intervals():
     given = scenario(device="NVIDIA H100 SXM5 80GB")
     figures = estimate(given)
     spans = intervals(given, figures)
-    first, token, cost = explain.intervals_shown(given, figures, spans)
+    first, token, cost = uncertainty.intervals_shown(given, figures, spans)
     below = {metric.label: metric.delta for metric in at.main.metric[:5]}
     assert first and below["First token"] == first
     assert token and below["Each further token"] == token
     assert cost and below["Cost, 1M tokens"] == cost
     served = serve(given, Load())
     many = {metric.label: metric.delta for metric in at.main.metric[5:]}
-    assert (many["First token"], many["Each further token"], many["Tokens a second"]) == explain.served_intervals(
+    assert (many["First token"], many["Each further token"], many["Tokens a second"]) == uncertainty.served_intervals(
         given, served, spans
     )
     captions = " ".join(caption.value for caption in at.main.caption)
-    assert first in captions and token in captions and explain.throughput_shown(figures, spans) in captions
+    assert first in captions and token in captions and uncertainty.throughput_shown(figures, spans) in captions

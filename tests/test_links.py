@@ -10,22 +10,11 @@ from hypothesis import strategies as st
 
 from calculators.calibrate import NAMES as FACTORS
 from calculators.calibrate import Factors
-from pages.ui.links import (
-    FIELDS,
-    NAMES,
-    PRESET,
-    SIZES,
-    VERSION,
-    WIDEST,
-    Calibration,
-    Inputs,
-    Size,
-    device_mark,
-    from_query,
-    read_calibration,
-    short,
-    to_query,
-)
+from pages.ui.links.calibration import WIDEST, Calibration, device_mark, read_calibration
+from pages.ui.links.field import Size, short
+from pages.ui.links.fields import FIELDS, NAMES, Inputs
+from pages.ui.links.query import VERSION, from_query, to_query
+from pages.ui.links.values import PRESET, SIZES
 from pages.ui.shell import PAGES
 from presets.catalog import accelerators, engines
 

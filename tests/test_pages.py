@@ -25,9 +25,13 @@ from calculators.latency import seconds
 from calculators.memory import weight_bytes
 from calculators.recommend import recommend, smallest_deployment
 from calculators.serving import serve
-from pages.ui import controls, explain
-from pages.ui.charts import HATCHES, PLACES
-from pages.ui.links import BATCHES, Inputs, from_query, to_query
+from pages.ui.charts.drawing import HATCHES, PLACES
+from pages.ui.controls import records
+from pages.ui.explain import accuracy, answers, serving, wording
+from pages.ui.links.fields import Inputs
+from pages.ui.links.query import from_query, to_query
+from pages.ui.links.values import BATCHES
+from pages.ui.recommend import needs, stock, why
 from pages.ui.shell import PAGES
 from presets.catalog import (
     accelerators,
@@ -104,7 +108,7 @@ def shared(at: AppTest) -> str:
 
 
 def scenario_of(query: str):
-    return controls.scenario(from_query(query)[0])
+    return records.scenario(from_query(query)[0])
 
 
 @SCENARIO_PAGES
@@ -112,18 +116,18 @@ def scenario_of(query: str):
 def test_every_page_shows_the_calculators_figures(page, query):
     at = app(query, page)
     asked = scenario_of(query)
-    beyond = explain.beyond_context(asked.model, int(asked.workload.context_tokens))
+    beyond = answers.beyond_context(asked.model, int(asked.workload.context_tokens))
     if page != "pages/recommend.py":
         stopped = ""
         if page == "pages/memory.py" and asked.engine.memory:
-            stopped = explain.starting(asked, engine_division(asked, asked.engine.memory))
+            stopped = serving.starting(asked, engine_division(asked, asked.engine.memory))
         assert [warning.value for warning in at.warning] == [said for said in (beyond, stopped) if said]
     if page == "pages/recommend.py":
         inputs = from_query(query)[0]
         found = recommend(
-            controls.need(inputs), controls.budget(inputs), controls.catalog(inputs.family, inputs.engine, inputs.fit)
+            needs.need(inputs), needs.budget(inputs), stock.catalog(inputs.family, inputs.engine, inputs.fit)
         )
-        short = explain.too_short(found)
+        short = why.too_short(found)
         assert [warning.value for warning in at.warning] == ([short] if short else [])
         if found.pick is None:
             assert at.main.markdown[0].value.startswith("**Nothing ")
@@ -138,11 +142,11 @@ def test_every_page_shows_the_calculators_figures(page, query):
     shown = [metric.value for metric in at.metric]
     assert len(shown) == 9 if page == "pages/memory.py" and scenario.engine.memory else 5
     assert shown[:5] == [
-        explain.show_count(parameters(scenario.model)),
-        explain.show_bytes(figures.used_bytes),
-        explain.show_seconds(figures.first_token_s),
-        explain.least(scenario) + explain.show_seconds(figures.token_s),
-        explain.show_usd(figures.usd_per_token * 1e6),
+        wording.show_count(parameters(scenario.model)),
+        wording.show_bytes(figures.used_bytes),
+        wording.show_seconds(figures.first_token_s),
+        answers.least(scenario) + wording.show_seconds(figures.token_s),
+        wording.show_usd(figures.usd_per_token * 1e6),
     ]
 
 
@@ -183,9 +187,9 @@ def test_the_memory_page_shows_what_an_engine_prints_and_how_far_off_such_figure
         f"What {name} will {'print' if rule.prints else 'hold'}"
     ]
     shown = {metric.label: metric.value for metric in list(at.metric)[5:]}
-    assert shown["Weights"] == explain.show_bytes(found.charges["weights"])
+    assert shown["Weights"] == wording.show_bytes(found.charges["weights"])
     if rule.sizes_cache:
-        assert shown["KV cache"] == explain.show_bytes(found.cache_bytes)
+        assert shown["KV cache"] == wording.show_bytes(found.cache_bytes)
         assert shown["Requests at once"] == f"{found.requests:,.1f}"
         (bar,) = [chart for chart in charts(at) if chart["data"][0]["y"] == ["At start"]]
         sizes = {trace["name"]: trace["x"][0] for trace in bar["data"]}
@@ -193,10 +197,10 @@ def test_the_memory_page_shows_what_an_engine_prints_and_how_far_off_such_figure
         assert sizes["KV cache"] == pytest.approx(found.cache_bytes / 2**30)
     else:
         cache = scenario.workload.batch * found.request_bytes
-        assert shown["KV cache"] == explain.show_bytes(cache)
-        assert shown["Together"] == explain.show_bytes(sum(found.charges.values()) + cache)
+        assert shown["KV cache"] == wording.show_bytes(cache)
+        assert shown["Together"] == wording.show_bytes(sum(found.charges.values()) + cache)
     captions = " ".join(caption.value for caption in at.caption)
-    assert explain.memory_error(name) in captions
+    assert accuracy.memory_error(name) in captions
     assert rule.sources["rule"] in captions
     settings = [slider.label for slider in at.main.select_slider]
     named = (rule.share_name, rule.tokens_name, rule.sequences_name, rule.layers_name)
@@ -232,10 +236,10 @@ def test_without_an_engine_with_a_rule_the_page_says_how_to_ask_for_one():
     ],
 )
 def test_an_engine_that_is_not_made_for_it_is_said_with_those_that_are(query, wrong, made_for):
-    said = explain.wrong_engine(scenario_of(query))
+    said = answers.wrong_engine(scenario_of(query))
     assert wrong in said and all(f"**{name}**" in said for name in made_for)
     assert said in [info.value for info in app(query, "pages/memory.py").info]
-    assert explain.wrong_engine(scenario_of("")) == ""
+    assert answers.wrong_engine(scenario_of("")) == ""
 
 
 def test_the_ring_and_the_ledger_add_up_to_the_parameters():
@@ -268,7 +272,7 @@ def test_the_memory_bar_adds_up_to_the_used_bytes_and_each_format_has_its_bar():
 def test_the_formats_page_answers_first_and_its_tree_decides():
     at = app("accept=3&target=desktop&priority=memory", "pages/formats.py")
     assert "**Q4_K_M** is the smallest" in at.main.markdown[1].value
-    assert explain.show_bytes(4_912_898_048) in at.main.markdown[1].value
+    assert wording.show_bytes(4_912_898_048) in at.main.markdown[1].value
     scatter, tree, bits, rates = charts(at)
     shown = [name for trace in scatter["data"][1:] for name, *_ in trace["customdata"]]
     assert set(shown) == {name for name in losses_of("Llama 3.1 8B") if formats()[name].bits <= 16}
@@ -320,8 +324,8 @@ def test_the_latency_charts_show_the_sweep_and_the_bounds_of_the_rows():
     assert sum(array(trace["x"])[1] for trace in bounds["data"]) == pytest.approx(100)
     at.session_state.parts = True
     answer, prompt = (frame.value["Time"] for frame in at.run().dataframe)
-    assert answer.iloc[-1] == explain.show_seconds(seconds(token_rows(scenario)))
-    assert prompt.iloc[-1] == explain.show_seconds(seconds(first_token_rows(scenario)))
+    assert answer.iloc[-1] == wording.show_seconds(seconds(token_rows(scenario)))
+    assert prompt.iloc[-1] == wording.show_seconds(seconds(first_token_rows(scenario)))
 
 
 def test_moving_a_slider_changes_the_figures_and_the_link():
@@ -349,7 +353,7 @@ def test_a_changed_model_is_named_so_on_every_page_and_leads_back():
     wanted = what_if("Llama 3.1 8B", layers=40)
     for page in ("pages/parameters.py", "pages/memory.py"):
         at.switch_page(page).run()
-        assert at.metric[0].value == explain.show_count(parameters(wanted))
+        assert at.metric[0].value == wording.show_count(parameters(wanted))
         assert "Llama 3.1 8B, changed" in at.main.markdown[0].value
     next(button for button in at.button if button.label == "Back to the published sizes").click().run()
     assert at.metric[0].value == "8.03B"
@@ -358,7 +362,7 @@ def test_a_changed_model_is_named_so_on_every_page_and_leads_back():
 def test_choosing_another_model_drops_the_changed_sizes():
     at = app("layers=40")
     at.selectbox(key="model").set_value("Llama 3.1 70B").run()
-    assert at.metric[0].value == explain.show_count(parameters(models()["Llama 3.1 70B"]))
+    assert at.metric[0].value == wording.show_count(parameters(models()["Llama 3.1 70B"]))
 
 
 def test_an_unknown_figure_is_shown_as_unknown_never_as_a_number():
@@ -405,7 +409,7 @@ def test_a_request_longer_than_the_model_reads_is_told_and_a_fixed_state_has_no_
     text = "\n".join(element.value for element in at.markdown)
     assert "a fixed state sets no end" in text and "KV cache" not in text
     size = estimate(scenario_of("model=Mamba+2.8B&batch=1")).memory_bytes["state"]
-    assert f"the fixed state {explain.show_bytes(size)} of a device" in text
+    assert f"the fixed state {wording.show_bytes(size)} of a device" in text
 
 
 def test_where_nothing_helps_no_empty_list_is_announced():
@@ -463,9 +467,9 @@ def test_times_and_cost_of_what_does_not_fit_are_dashes_with_what_they_would_be(
     assert not figures.fits
     at = app(query, "pages/latency.py")
     strip = {metric.label: (metric.value, metric.delta) for metric in list(at.metric)[:5]}
-    assert strip["First token"] == ("–", f"would be {explain.show_seconds(figures.first_token_s)}")
-    assert strip["Each further token"] == ("–", f"would be {explain.show_seconds(figures.token_s)}")
-    assert strip["Cost, 1M tokens"] == ("–", f"would be {explain.show_usd(figures.usd_per_token * 1e6)}")
+    assert strip["First token"] == ("–", f"would be {wording.show_seconds(figures.first_token_s)}")
+    assert strip["Each further token"] == ("–", f"would be {wording.show_seconds(figures.token_s)}")
+    assert strip["Cost, 1M tokens"] == ("–", f"would be {wording.show_usd(figures.usd_per_token * 1e6)}")
     assert len(at.metric) == 5 and any("nothing is served" in each.value for each in at.info)
     assert any(each.value.startswith("Had it room: 80") for each in at.main.caption)
 
@@ -500,7 +504,7 @@ def controls_of(at: AppTest) -> Inputs:
     [("Llama 3.1 8B", "KV cache"), ("Mamba 2.8B", "Fixed state"), ("Jamba v0.1", "KV cache and state")],
 )
 def test_what_a_pass_reads_of_earlier_tokens_is_called_what_it_is(model, name):
-    assert explain.cache_name(models()[model]) == name
+    assert answers.cache_name(models()[model]) == name
 
 
 def test_a_model_of_fixed_states_is_promised_no_tokens_in_a_cache():

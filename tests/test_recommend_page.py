@@ -7,9 +7,11 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from calculators.recommend import choose, obstacles
-from pages.ui import controls, jobs, surveys
-from pages.ui.links import ANY_KIND, FAMILIES, FIELDS, GOALS, OWN_LOAD, SOURCES, Inputs, to_query
+from calculators.recommend import GOALS, choose, obstacles
+from pages.ui.links.fields import FIELDS, Inputs
+from pages.ui.links.query import to_query
+from pages.ui.links.values import ANY_KIND, FAMILIES, OWN_LOAD, SOURCES
+from pages.ui.recommend import jobs, needs, stock, surveys
 from presets.catalog import accelerator_facts, accelerators
 from presets.prices import cheapest, quoted
 from presets.quality import benchmarks, quality
@@ -24,7 +26,7 @@ def asking(job, **stated):
 
 
 def recommended(chosen):
-    return choose(surveys.surveyed(chosen), controls.need(chosen), controls.budget(chosen))
+    return choose(surveys.surveyed(chosen), needs.need(chosen), needs.budget(chosen))
 
 
 def app(chosen=None):
@@ -85,27 +87,27 @@ def test_a_job_for_a_phone_looks_at_phones_and_says_what_stands_in_the_way():
 
 def test_what_one_has_is_any_mix_of_kinds_and_counts():
     chosen = Inputs(device="NVIDIA L40S", count=3, also="NVIDIA A10", alsocount=5, third="NVIDIA L40S", thirdcount=2)
-    assert controls.budget(chosen).devices == {"NVIDIA L40S": 5, "NVIDIA A10": 5}
+    assert needs.budget(chosen).devices == {"NVIDIA L40S": 5, "NVIDIA A10": 5}
 
 
 def test_money_is_by_the_hour_by_the_month_or_to_buy():
-    assert controls.budget(Inputs(have=SOURCES[1], spend=20)).hourly_usd == 20
-    assert controls.budget(Inputs(have=SOURCES[3], monthly=2000)).hourly_usd == 2000 / 730
-    bought = controls.budget(Inputs(have=SOURCES[2], capital=5000))
+    assert needs.budget(Inputs(have=SOURCES[1], spend=20)).hourly_usd == 20
+    assert needs.budget(Inputs(have=SOURCES[3], monthly=2000)).hourly_usd == 2000 / 730
+    bought = needs.budget(Inputs(have=SOURCES[2], capital=5000))
     assert bought.usd_to_buy == 5000 and bought.hourly_usd == inf
 
 
 def test_devices_are_of_the_kinds_and_the_prices_of_the_provider_and_region_asked_for():
     kinds = {facts.kind for facts in accelerator_facts().values()}
     for kind in kinds:
-        devices = controls.budget(Inputs(have=SOURCES[4], where=kind)).devices
+        devices = needs.budget(Inputs(have=SOURCES[4], where=kind)).devices
         assert {accelerator_facts()[name].kind for name in devices} == {kind}
-    assert set(controls.budget(Inputs(have=SOURCES[4], where=ANY_KIND)).devices) == set(accelerators())
+    assert set(needs.budget(Inputs(have=SOURCES[4], where=ANY_KIND)).devices) == set(accelerators())
     chosen = Inputs(have=SOURCES[1], provider="GCP", region="us-central1")
     offers = cheapest("GCP", "us-central1")
-    assert set(controls.budget(chosen).devices) == set(offers)
+    assert set(needs.budget(chosen).devices) == set(offers)
     for name, offer in offers.items():
-        assert controls.rents("GCP", "us-central1")[name].usd_per_hour == offer.usd_per_device_hour
+        assert stock.rents("GCP", "us-central1")[name].usd_per_hour == offer.usd_per_device_hour
     said = jobs.price_list(chosen, None)
     assert all(day in said for day in quoted()) and "of GCP in us-central1" in said
 
@@ -185,4 +187,4 @@ def test_a_pick_on_the_second_kind_of_device_trades_places_with_the_first():
     found = recommended(chosen)
     taken = jobs.taken(chosen, found.pick)
     assert found.pick.scenario.deployment.accelerator.name == taken.device == "NVIDIA L40S"
-    assert controls.budget(taken).devices == controls.budget(chosen).devices
+    assert needs.budget(taken).devices == needs.budget(chosen).devices

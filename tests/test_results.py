@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calculators.calibrate import fit
-from pages.ui import controls
-from pages.ui.links import Inputs
+from pages.ui.controls import records
+from pages.ui.links.fields import Inputs
 from presets import results as parsers
 from presets.results import EXPECTED, MOST_BYTES, Result, read_results
 from presets.trials import SAMPLE_ROWS, compared, sample
 from tests.results import HEADER, LLAMA, SGLANG, VLLM, llama_bench, sglang, table, vllm
 
-BASE = controls.scenario(Inputs())
+BASE = records.scenario(Inputs())
 
 
 def one(data: bytes) -> Result:

@@ -12,8 +12,12 @@ from calculators.scaling import (
     optimal_tokens,
     within,
 )
-from pages.ui import explain, laws
-from pages.ui.links import CORPORA, FIELDS, Inputs, counted, from_query, to_query
+from pages.ui.explain import wording
+from pages.ui.links.field import counted
+from pages.ui.links.fields import FIELDS, Inputs
+from pages.ui.links.query import from_query, to_query
+from pages.ui.links.values import CORPORA
+from pages.ui.scaling import best_sizes, further, releases, style
 from presets.claims import findings
 from presets.scaling import main_law, overtrained_runs, repetition, scaling_laws, trained_models, training_runs
 from tests.test_pages import app, array, charts, shared
@@ -41,10 +45,10 @@ def test_the_budget_is_answered_first_with_the_spread_between_the_laws():
     sizes = [optimal_parameters(law, 1e21) for law in scaling_laws().values()]
     first = at.main.markdown[0].value
     for figure in (best, optimal_tokens(LAW, 1e21), min(sizes), max(sizes)):
-        assert explain.show_count(figure) in first
+        assert wording.show_count(figure) in first
     assert "Beyond the runs behind them: Kaplan and DeepSeek LLM." in first
     shown = {metric.label: metric.value for metric in at.metric}
-    assert shown["Best size"] == explain.show_count(best)
+    assert shown["Best size"] == wording.show_count(best)
     assert shown["Loss"] == f"{loss(LAW, best, optimal_tokens(LAW, 1e21)):.2f}"
     assert shown["Spread of the laws"] == f"{max(sizes) / min(sizes):.2f} ×"
 
@@ -56,14 +60,14 @@ def test_where_no_law_was_fitted_the_page_says_so():
 
 @pytest.mark.parametrize("exponent", [18, 21, 27])
 def test_a_law_is_hollow_and_dotted_exactly_where_it_was_not_fitted(exponent):
-    sizes = laws.sizes_by_law("", 10.0**exponent)
+    sizes = best_sizes.sizes_by_law("", 10.0**exponent)
     hollow = {trace["y"][0]: trace["marker"]["symbol"] == "circle-open" for trace in sizes["data"]}
-    assert hollow == {laws.short_name(law.name): not within(law, 10.0**exponent) for law in scaling_laws().values()}
+    assert hollow == {style.short_name(law.name): not within(law, 10.0**exponent) for law in scaling_laws().values()}
     greyed = {trace["y"][0]: trace["opacity"] < 1 for trace in sizes["data"]}
     assert greyed == hollow
-    for trace in laws.trained("", {}, 10.0**exponent)["data"]:
+    for trace in releases.trained("", {}, 10.0**exponent)["data"]:
         assert trace["line"]["dash"] != "dot" or trace["opacity"] < 1
-        law = next((law for law in scaling_laws().values() if laws.short_name(law.name) == trace["name"]), None)
+        law = next((law for law in scaling_laws().values() if style.short_name(law.name) == trace["name"]), None)
         if law is not None and trace["line"]["dash"] == "solid":
             drawn = ~np.isnan(trace["y"])
             assert list(drawn) == list(within(law, np.geomspace(1e17, 1e28, 56)))
@@ -79,7 +83,7 @@ def test_published_models_are_above_or_below_the_refits_line_as_they_were_traine
     groups = {trace["name"]: trace for trace in chart["data"]}
     more, less = groups["Trained on more than the refit's"], groups["Trained on less"]
     assert len(more["x"]) + len(less["x"]) == len(trained_models())
-    by_name = {model.name: laws.times(model, LAW) for model in trained_models()}
+    by_name = {model.name: releases.times(model, LAW) for model in trained_models()}
     assert by_name["Gopher 280B"] < by_name["GPT-3 175B"] < 0.1 and by_name["Llama 3.1 8B"] > 90
     assert by_name["Chinchilla 70B"] == pytest.approx(1, abs=0.2)
 
@@ -105,21 +109,21 @@ def test_tokens_to_be_served_change_the_best_size_and_say_what_it_saves(compute,
     size, tokens = optimal_parameters(LAW, flops), optimal_tokens(LAW, flops)
     small, longer = inference_aware(LAW, loss(LAW, size, tokens), served)
     saved = 1 - lifetime_flops(small, longer, served) / lifetime_flops(size, tokens, served)
-    for figure in (explain.show_count(small), explain.show_count(longer), f"{saved:.0%} less"):
+    for figure in (wording.show_count(small), wording.show_count(longer), f"{saved:.0%} less"):
         assert figure in text
     assert ("extrapolates" in text) is (compute == 23)
 
 
 def test_a_model_that_serves_nothing_is_the_best_to_train():
     text = said(opened("To be served", "served=none&compute=22"))
-    assert laws.model_text(optimal_parameters(LAW, 1e22), optimal_tokens(LAW, 1e22)) in text
+    assert style.model_text(optimal_parameters(LAW, 1e22), optimal_tokens(LAW, 1e22)) in text
     assert "serves nothing" in text and "instead of" not in text and "extrapolates" not in text
 
 
 def test_unique_tokens_say_how_many_epochs_are_worth_it():
     text = said(opened("Limited data", "compute=22&unique=3B"))
     size, tokens = best_under_limit(repetition(), 1e22, 3e9)
-    assert f"{explain.digits(tokens / 3e9)} epochs" in text and explain.show_count(size) in text
+    assert f"{wording.digits(tokens / 3e9)} epochs" in text and wording.show_count(size) in text
     assert "less than one epoch" in said(opened("Limited data", "compute=20&unique=10T"))
 
 
@@ -133,7 +137,7 @@ def test_the_over_trained_runs_of_a_corpus_stand_beside_its_law(corpus):
     at = opened("Over-training", f"corpus={corpus}")
     chart = charts(at)[2]
     dots = [trace for trace in chart["data"] if trace["mode"] == "markers"]
-    assert sum(len(trace["x"]) for trace in dots) == len(overtrained_runs()[laws.corpus_key(corpus)]["loss"])
+    assert sum(len(trace["x"]) for trace in dots) == len(overtrained_runs()[further.corpus_key(corpus)]["loss"])
 
 
 def test_claims_on_scaling_are_judged_beside_the_laws():

@@ -7,8 +7,11 @@ import pytest
 
 from calculators.estimate import estimate
 from calculators.spend import YEAR_S, break_even_use, payback_s, paying_share
-from pages.ui import controls, explain, spending
-from pages.ui.links import FIELDS, from_query, to_query
+from pages.ui import spending
+from pages.ui.controls import records
+from pages.ui.explain import wording
+from pages.ui.links.fields import FIELDS
+from pages.ui.links.query import from_query, to_query
 from presets.loader import table
 from presets.prices import cheapest_api, purchase_usd
 from tests.test_pages import app, array, charts
@@ -19,7 +22,7 @@ PRICED = "bought=20000&hired=5&apiin=0.05&apiout=0.1&busy=0.8&years=5&kwh=0.2&pu
 
 def plan(query):
     chosen = from_query(query)[0]
-    scenario = controls.scenario(chosen)
+    scenario = records.scenario(chosen)
     figures = estimate(scenario)
     return chosen, scenario, figures, spending.plan(chosen, scenario, figures)
 
@@ -109,7 +112,7 @@ def test_a_split_says_from_which_share_it_pays_and_what_does_not_fit():
     least = float(paying_share(parts))
     text = said(app(query, PAGE))
     assert (f"pays from a share of **{least:.0%}**" if least < inf else "does not pay at any share") in text
-    assert explain.show_seconds(float(parts.heard_s)) in text
+    assert wording.show_seconds(float(parts.heard_s)) in text
     assert "does not fit, or its speed is unknown" in said(app("near=Llama+3.1+405B", PAGE))
 
 

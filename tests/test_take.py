@@ -12,11 +12,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from calculators.estimate import estimate
-from pages.ui import controls, explain
+from pages.ui.controls import records
+from pages.ui.explain import answers, wording
 from pages.ui.figures import Figure, as_csv, as_json, figures, named, show
-from pages.ui.links import from_query
-from pages.ui.report import report
-from pages.ui.takeaway import asked, plain
+from pages.ui.links.query import from_query
+from pages.ui.take.report import report
+from pages.ui.take.takeaway import asked, plain
 from presets.intervals import intervals
 from presets.launch import start
 
@@ -24,7 +25,7 @@ QUERY = "model=Llama+3.1+70B&weights=FP8+per+tensor&tp=4&batch=50&engine=vLLM&hi
 
 
 def of(query):
-    scenario = controls.scenario(from_query(query)[0])
+    scenario = records.scenario(from_query(query)[0])
     found = estimate(scenario)
     return scenario, found, figures(scenario, found, intervals(scenario, found))
 
@@ -51,8 +52,8 @@ def test_the_page_shows_the_visitors_engine_first_with_each_setting_and_why():
     at = app(QUERY)
     assert [tab.label for tab in at.tabs] == ["vLLM", "SGLang", "TensorRT-LLM", "Report and data"]
     inputs = from_query(QUERY)[0]
-    scenario = controls.scenario(inputs)
-    begun = start(scenario, "vLLM", controls.load(inputs, scenario.model))
+    scenario = records.scenario(inputs)
+    begun = start(scenario, "vLLM", records.load(inputs, scenario.model))
     assert at.main.code[0].value == begun.command
     rows = at.dataframe[0].value.set_index("Setting")
     assert rows.loc["--max-num-seqs"][["Value", "Because"]].tolist() == ["50", "50 requests at once"]
@@ -132,9 +133,9 @@ def test_the_json_is_strict_and_complete():
 
 def made(query, title="A title", command="run", link="https://x/?v=1"):
     scenario, found, rows = of(query)
-    parts = {explain.NAMES[name]: float(size) for name, size in found.memory_bytes.items()}
+    parts = {wording.NAMES[name]: float(size) for name, size in found.memory_bytes.items()}
     return report(
-        title=title, answer=explain.verdict(scenario, found, None), asked=asked(scenario), found=rows, memory=parts,
+        title=title, answer=answers.verdict(scenario, found, None), asked=asked(scenario), found=rows, memory=parts,
         colours=dict.fromkeys(parts, "#000000"), basis="basis", command=command, link=link, made=date(2026, 11, 22),
     )  # fmt: skip
 

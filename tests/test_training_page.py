@@ -12,11 +12,14 @@ from calculators.scaling import compute_optimal_tokens
 from calculators.training import trainable_parameters
 from calculators.training_memory import training_memory
 from calculators.training_step import training_step_s
-from pages.ui import smaller, training, training_shown
-from pages.ui.charts import HATCHES, PLACES
-from pages.ui.explain import power_of_ten, show_bytes, show_count
-from pages.ui.links import FIELDS, VIEWS, from_query
-from pages.ui.training_shown import NAMES, show_money, show_time
+from pages.ui.charts.drawing import HATCHES, PLACES
+from pages.ui.explain.wording import power_of_ten, show_bytes, show_count
+from pages.ui.links.fields import FIELDS
+from pages.ui.links.query import from_query
+from pages.ui.links.values import VIEWS
+from pages.ui.training import answer, costs, divided, planning, saving, smaller
+from pages.ui.training.divided import NAMES
+from pages.ui.training.words import show_money, show_time
 from presets.catalog import accelerators
 from presets.runs import expected, published_runs
 from presets.scaling import main_law
@@ -52,11 +55,11 @@ def text(at) -> str:
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_strip_and_the_answer_show_the_plans_figures(query):
     at, chosen = page(query), from_query(query)[0]
-    found = training.find(chosen)
+    found = planning.find(chosen)
     assert found.plan is not None
-    step, taken = found.plan.training, training.outcome(chosen, found.plan)
+    step, taken = found.plan.training, planning.outcome(chosen, found.plan)
     held = {name: float(size) for name, size in training_memory(step).items()}
-    where = training.cluster(chosen)
+    where = planning.cluster(chosen)
     at_best = training_step_s(step, where.accelerator, where.engine, network_bytes_per_s=where.network_bytes_per_s)
     assert found.plan.step_s == pytest.approx(at_best)
     count = trainable_parameters(step.model, step.method)
@@ -78,7 +81,7 @@ def test_the_strip_and_the_answer_show_the_plans_figures(query):
 def test_where_nothing_fits_every_view_says_so_and_what_would(query, view):
     at = page(f"{query}&view={view}")
     chosen = from_query(query)[0]
-    assert training.find(chosen).plan is None
+    assert planning.find(chosen).plan is None
     answer = at.main.markdown[0].value
     assert "does not fit" in answer or "cannot be divided" in answer
     assert at.metric[2].value == "none fit" and at.metric[3].value == "unknown"
@@ -121,26 +124,26 @@ def test_the_range_of_a_published_training_holds_its_device_hours(query, run):
     chosen = from_query(query)[0]
     published = published_runs().get(run)
     chosen = replace(chosen, text=published.tokens if published else 300e9)
-    hours = training.outcome(chosen, training.find(chosen).plan).hours
+    hours = planning.outcome(chosen, planning.find(chosen).plan).hours
     # GPT-3's shape on 300B tokens: 34 days of 1,024 A100, Narayanan et al. 2021, arXiv:2104.04473, section 5.1
     assert hours[0] <= (published.device_hours if published else 34 * 24 * 1024) <= hours[2]
 
 
 def test_within_a_host_the_plans_steps_bound_the_range():
     chosen = from_query("")[0]
-    taken = training.outcome(chosen, training.find(chosen).plan)
+    taken = planning.outcome(chosen, planning.find(chosen).plan)
     assert taken.seconds[0] >= taken.best_s
 
 
 def test_the_view_over_clusters_draws_the_outcome_of_each_plan():
     at, chosen = page("view=Cost&grid=Sweden"), from_query("view=Cost&grid=Sweden")[0]
     hours, rent = charts(at)
-    counts = [plan.devices for plan in training.larger(chosen)]
-    taken = [training.outcome(chosen, plan) for plan in training.larger(chosen)]
+    counts = [plan.devices for plan in planning.larger(chosen)]
+    taken = [planning.outcome(chosen, plan) for plan in planning.larger(chosen)]
     assert array(hours["data"][1]["x"]).tolist() == counts
     np.testing.assert_allclose(array(hours["data"][1]["y"]) * 3600, [each.seconds[1] for each in taken])
     np.testing.assert_allclose(array(rent["data"][1]["y"]), [each.usd[1] for each in taken])
-    here = training.outcome(chosen, training.find(chosen).plan)
+    here = planning.outcome(chosen, planning.find(chosen).plan)
     shown = {metric.label: metric.value for metric in at.metric}
     assert shown["Device-hours"] == show_count(here.hours[1])
     assert shown["Owned"] == show_money(here.owned_usd[1])
@@ -151,7 +154,7 @@ def test_the_view_over_clusters_draws_the_outcome_of_each_plan():
 def test_the_waterfall_ends_where_its_steps_lead_and_the_claims_stand_beside():
     at, chosen = page("view=Savings"), from_query("")[0]
     (bars,) = charts(at)
-    steps = training.techniques(chosen)
+    steps = planning.techniques(chosen)
     (trace,) = bars["data"]
     low, wide = array(trace["base"]), array(trace["x"])
     assert wide[0] == pytest.approx(steps[0][1] / 2**30)
@@ -163,12 +166,12 @@ def test_the_waterfall_ends_where_its_steps_lead_and_the_claims_stand_beside():
     assert list(table["Technique"]) == [name for name, _ in steps[1:]]
     assert [bool(text) for text in table["An article claims"]] == [place in (0, 1, 4) for place in range(len(table))]
     assert table["An article claims"][0].startswith("40 %")
-    assert len(claims) == len(training_shown.claimed("Savings")) == 7
+    assert len(claims) == len(saving.claimed("Savings")) == 7
 
 
 def test_the_smaller_model_is_a_model_like_any_other_and_the_cases_have_addresses():
     at, chosen = page("view=Smaller&keep=0.25"), from_query("view=Smaller&keep=0.25")[0]
-    model = training.training(chosen).model
+    model = planning.training(chosen).model
     student = smaller.made(model, chosen)
     assert student.layers == 8
     table, stages, example, cases, _ = (frame.value for frame in at.dataframe)
@@ -207,10 +210,8 @@ def test_an_unknown_price_or_peak_stays_unknown_in_the_example_of_growth():
 @pytest.mark.parametrize(("query", "alone"), [("", False), ("types=BF16&attn=eager", True)])
 def test_claimed_savings_stand_beside_the_reading_under_which_they_hold(query, alone):
     chosen = from_query(query)[0]
-    said, table = training_shown.savings_words(chosen), training_shown.savings_table(chosen)
-    mixed, again = (
-        finding for finding in training_shown.claimed("Savings") if finding.claim.printed in ("40 %", "65 %")
-    )
+    said, table = saving.savings_words(chosen), saving.savings_table(chosen)
+    mixed, again = (finding for finding in saving.claimed("Savings") if finding.claim.printed in ("40 %", "65 %"))
     assert f"activations of {0.4 / mixed.readings[0].high:.0%} of the memory" in said
     assert all(f"{reading.low:.0%}" in said for reading in again.readings)
     assert all(f"**{share}**" in said for share in table["Of what was left"][:2])
@@ -219,38 +220,38 @@ def test_claimed_savings_stand_beside_the_reading_under_which_they_hold(query, a
 
 def test_more_devices_than_a_step_has_sequences_is_not_called_a_lack_of_memory():
     chosen = from_query("model=GPT-2+355M&cluster=24576")[0]
-    found = training.find(chosen)
-    said = training_shown.answer(chosen, found, None)
+    found = planning.find(chosen)
+    said = answer.answer(chosen, found, None)
     assert "a step has 256 sequences" in said and "does not fit" not in said
     assert found.smallest.devices == 1 and "The fewest devices that hold it are **1**" in said
-    assert "leanest" not in str(training_shown.memory_chart(chosen, found)["layout"]["title"])
+    assert "leanest" not in str(divided.memory_chart(chosen, found)["layout"]["title"])
 
 
 def test_where_stated_choices_stand_in_the_way_leaving_them_to_the_search_is_offered():
     chosen = from_query("mb=32&remat=none&zero=0&ttp=1&tpp=1")[0]
-    found = training.find(chosen)
+    found = planning.find(chosen)
     assert found.smallest is None
-    said = training_shown.binding(chosen, found)
-    free = training.find(from_query("")[0]).plan.devices
+    said = answer.binding(chosen, found)
+    free = planning.find(from_query("")[0]).plan.devices
     assert f"It would fit with **the plan's choices left to the search** ({free} × H100 SXM5 80GB)" in said
-    assert "left to the search" not in training_shown.binding(from_query("")[0], training.find(from_query("")[0]))
+    assert "left to the search" not in answer.binding(from_query("")[0], planning.find(from_query("")[0]))
 
 
 def test_what_owning_is_reckoned_with_is_called_assumed():
-    words = training_shown.owning_words(from_query("")[0])
+    words = costs.owning_words(from_query("")[0])
     assert "Assumed" in words and "4 years" in words and "50% of them" in words and "$0.08 a kWh" in words
 
 
 def test_moving_tokens_places_or_prices_searches_nothing_again():
     at = page("model=Llama+3.2+3B")
-    searched = training._found.cache_info().misses
+    searched = planning._found.cache_info().misses
     before = [metric.value for metric in at.metric]
     at.main.select_slider(key="text").set_value(10**10).run()
     at.main.selectbox(key="grid").set_value("France").run()
     assert not at.exception
     after = [metric.value for metric in at.metric]
     assert after[:3] == before[:3] and after[3:] != before[3:]
-    assert training._found.cache_info().misses == searched
+    assert planning._found.cache_info().misses == searched
 
 
 def test_the_link_of_the_page_carries_every_setting():
@@ -269,12 +270,12 @@ def test_each_figure_opens_to_its_working_with_a_source():
     assert len(workings) == len(at.metric) == 5
     assert sum("Source" in words for words in workings) >= 3
     parts, plans = (frame.value for frame in at.dataframe)
-    assert parts["At best"].iloc[-1] == show_time(training.find(from_query("")[0]).plan.step_s)
+    assert parts["At best"].iloc[-1] == show_time(planning.find(from_query("")[0]).plan.step_s)
     assert plans["Devices"].iloc[0] == "2"
 
 
 def test_every_component_has_a_name_and_its_own_mark():
-    parts = list(training_memory(training.training(from_query("")[0])))
+    parts = list(training_memory(planning.training(from_query("")[0])))
     assert all(part in NAMES for part in parts)
     marks = [(PLACES[part], HATCHES.get(part, "")) for part in parts]
     assert len(set(marks)) == len(marks)

@@ -12,8 +12,9 @@ from calculators.architecture import active_parameters, parameters
 from calculators.estimate import Estimate, Scenario
 from calculators.intervals import LEVEL, Span
 from calculators.memory import weight_bytes
-from pages.ui.explain import NAMES, least, show_bytes, show_count, show_interval, show_rate, show_seconds, show_usd
-from pages.ui.links import VERSION
+from pages.ui.explain.answers import least
+from pages.ui.explain.wording import NAMES, show_bytes, show_count, show_interval, show_rate, show_seconds, show_usd
+from pages.ui.links.query import VERSION
 from presets.intervals import Intervals
 
 

@@ -22,8 +22,8 @@ from calculators.spend import (
     payback_s,
     paying_share,
 )
-from pages.ui import explain
-from pages.ui.links import AUTO
+from pages.ui.explain import answers, wording
+from pages.ui.links.values import AUTO
 from presets.catalog import accelerator_facts, accelerators, engines, formats, models
 from presets.prices import ApiOffer, cheapest, cheapest_api, purchase_usd
 
@@ -51,11 +51,11 @@ def plan(chosen: Any, scenario: Scenario, figures: Estimate) -> Plan:
     origins: dict[str, str] = {}
 
     each = chosen.bought
-    origins[BUY] = f"{explain.show_usd(each)} a device, your figure"
+    origins[BUY] = f"{wording.show_usd(each)} a device, your figure"
     if each == AUTO:
         each = purchase_usd(card.name)
         origins[BUY] = (
-            f"{explain.show_usd(each)} a device, as published once: see the Catalog" if isfinite(each) else ""
+            f"{wording.show_usd(each)} a device, as published once: see the Catalog" if isfinite(each) else ""
         )
     owned = Owned(
         purchase_usd=each * devices,
@@ -67,7 +67,7 @@ def plan(chosen: Any, scenario: Scenario, figures: Estimate) -> Plan:
     )
 
     hourly = chosen.hired
-    origins[RENT] = f"{explain.show_usd(hourly)} a device and hour, your figure"
+    origins[RENT] = f"{wording.show_usd(hourly)} a device and hour, your figure"
     if hourly == AUTO:
         hourly, origins[RENT] = rent(card.name)
     rented = Rented(usd_per_hour=hourly * devices, reserved_share=chosen.reserved)
@@ -90,11 +90,11 @@ def rent(device: str) -> tuple[float, str]:
     if isnan(hourly):
         return UNKNOWN, ""
     least = (
-        f"; the cheapest on demand is {explain.show_usd(offer.usd_per_device_hour)}, {offer.provider}, {offer.quoted}"
+        f"; the cheapest on demand is {wording.show_usd(offer.usd_per_device_hour)}, {offer.provider}, {offer.quoted}"
         if offer
         else ""
     )
-    return hourly, f"{explain.show_usd(hourly)} a device and hour, {said}{least}"
+    return hourly, f"{wording.show_usd(hourly)} a device and hour, {said}{least}"
 
 
 def token_prices(chosen: Any, model: str, prompt: int, output: int) -> tuple[float, float, str]:
@@ -112,7 +112,7 @@ def token_prices(chosen: Any, model: str, prompt: int, output: int) -> tuple[flo
     return (
         read,
         written,
-        f"{explain.show_usd(read * 1e6)} in and {explain.show_usd(written * 1e6)} out a million, {said}",
+        f"{wording.show_usd(read * 1e6)} in and {wording.show_usd(written * 1e6)} out a million, {said}",
     )
 
 
@@ -129,7 +129,7 @@ def missing(found: Plan) -> list[str]:
 def months(seconds: float) -> str:
     """A span of time in months or years: 7.3 months, 2.1 years."""
     count = seconds / MONTH_S
-    return f"{explain.digits(count)} months" if count < 23.95 else f"{explain.digits(count / 12)} years"
+    return f"{wording.digits(count)} months" if count < 23.95 else f"{wording.digits(count / 12)} years"
 
 
 def monthly_usd(found: Plan) -> dict[str, float]:
@@ -169,11 +169,11 @@ def answer(found: Plan, scenario: Scenario) -> str:
     held = "" if found.fits else "The hardware does not hold the model with this load; the costs are as if it did. "
     costs = monthly_usd(found)
     (best, least), *others = costs.items()
-    beside = "".join(f", {VERBS[name]} {explain.show_usd(cost)}" for name, cost in others)
+    beside = "".join(f", {VERBS[name]} {wording.show_usd(cost)}" for name, cost in others)
     text = (
-        f"{held}At **{found.use:.0%} use** of {explain.devices_text(scenario)}, "
-        f"{explain.digits(found.requests_per_s * found.use * 86_400)} requests a day, **{VERBS[best]} is cheapest: "
-        f"{explain.show_usd(least)} a month**{beside}."
+        f"{held}At **{found.use:.0%} use** of {answers.devices_text(scenario)}, "
+        f"{wording.digits(found.requests_per_s * found.use * 86_400)} requests a day, **{VERBS[best]} is cheapest: "
+        f"{wording.show_usd(least)} a month**{beside}."
     )
     back = paybacks(found)
     never = [VERBS[name] for name, after in back.items() if after == inf]
@@ -233,14 +233,14 @@ def split(chosen: Any, scenario: Scenario, figures: Estimate, found: Plan) -> Sp
 def split_answer(chosen: Any, parts: Split) -> str:
     """What a split costs and how long it takes, beside the far model alone, and the share from which it pays."""
     alone, least = replace(parts, share=0.0, near=replace(parts.near, fixed_usd_per_s=0.0)), float(paying_share(parts))
-    near = f"{chosen.near} on {explain.short_device(chosen.neardevice)}"
+    near = f"{chosen.near} on {wording.short_device(chosen.neardevice)}"
     if isnan(parts.near.answer_s):
         return (
             f"{near} in {NEAR_FORMAT} does not fit, or its speed is unknown: choose a smaller model or a larger device."
         )
-    now, before = (explain.show_usd(float(each.usd_per_request) * 1e3) for each in (parts, alone))
-    heard, heard_alone = (explain.show_seconds(float(each.heard_s)) for each in (parts, alone))
-    said, said_alone = (explain.show_seconds(float(each.answer_s)) for each in (parts, alone))
+    now, before = (wording.show_usd(float(each.usd_per_request) * 1e3) for each in (parts, alone))
+    heard, heard_alone = (wording.show_seconds(float(each.heard_s)) for each in (parts, alone))
+    said, said_alone = (wording.show_seconds(float(each.answer_s)) for each in (parts, alone))
     text = (
         f"With **{parts.share:.0%}** of requests answered by {near}, a thousand cost **{now}** in place of {before}. "
         f"In the mean the first token comes after **{heard}** in place of {heard_alone}, the last after **{said}** in "
@@ -261,10 +261,10 @@ def table(found: Plan) -> pd.DataFrame:
         [
             {
                 "Way": name,
-                "Month at this use": explain.show_usd(float(way.usd_per_s(found.use)) * MONTH_S),
-                "Month unused": explain.show_usd(float(way.usd_per_s(0.0)) * MONTH_S),
-                "Month at full use": explain.show_usd(float(way.usd_per_s(1.0)) * MONTH_S),
-                "Thousand requests": explain.show_usd(
+                "Month at this use": wording.show_usd(float(way.usd_per_s(found.use)) * MONTH_S),
+                "Month unused": wording.show_usd(float(way.usd_per_s(0.0)) * MONTH_S),
+                "Month at full use": wording.show_usd(float(way.usd_per_s(1.0)) * MONTH_S),
+                "Thousand requests": wording.show_usd(
                     float(way.usd_per_s(found.use)) / (found.requests_per_s * found.use) * 1e3
                 ),
                 "Price": found.origins[name],

@@ -14,10 +14,12 @@ from typing import Any
 FILE = Path(__file__).with_name("recommendations.toml")
 sys.path.insert(0, str(FILE.parents[2]))  # run as a file, from anywhere
 
-from calculators.recommend import choose  # noqa: E402 (after the path)
-from pages.ui import controls, jobs  # noqa: E402
-from pages.ui.links import FAMILIES, GOALS, OWN_LOAD, SOURCES, Inputs, to_query  # noqa: E402
-from pages.ui.surveys import surveyed  # noqa: E402
+from calculators.recommend import GOALS, choose  # noqa: E402 (after the path)
+from pages.ui.links.fields import Inputs  # noqa: E402
+from pages.ui.links.query import to_query  # noqa: E402
+from pages.ui.links.values import FAMILIES, OWN_LOAD, SOURCES  # noqa: E402
+from pages.ui.recommend import jobs, needs  # noqa: E402
+from pages.ui.recommend.surveys import surveyed  # noqa: E402
 from presets.scenarios import scenarios  # noqa: E402
 
 # Who asks, the job, and what is stated of the budget or changed of the job.
@@ -54,7 +56,7 @@ PAIRS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def answer(chosen: Any) -> tuple[str, list[str]]:
     """The answer to some inputs in words, and its reasons."""
-    found = choose(surveyed(chosen), controls.need(chosen), controls.budget(chosen))
+    found = choose(surveyed(chosen), needs.need(chosen), needs.budget(chosen))
     first, *reasons = jobs.said(found, scenarios().get(chosen.job))
     return first, reasons
 

@@ -1,0 +1,226 @@
+"""What does a job ask of a recommendation, what did the visitor change of it, and how is what was found put to use?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import inf, isfinite, log
+from typing import Any
+
+import streamlit as st
+
+from calculators.architecture import parameters
+from calculators.recommend import GOALS, Candidate, Recommendation, obstacles
+from pages.ui.controls import session
+from pages.ui.explain import wording
+from pages.ui.links.field import counted
+from pages.ui.links.fields import FIELDS, SHARED, Inputs
+from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, FAMILIES, NO_DEVICE, OWN_LOAD, SOURCES, kind_of
+from pages.ui.recommend import answer, needs, why
+from presets.catalog import accelerator_facts
+from presets.prices import cheapest, quoted
+from presets.scenarios import Job, scenarios
+
+# What a job fills in, by input: what it is called there.
+FILLED = {
+    "prompt": "prompt", "output": "answer", "batch": "requests at once", "rate": "requests a second",
+    "wait": "first token", "step": "each further token", "reads": "context", "bench": "benchmark", "score": "score",
+    "watts": "power", "where": "devices", "family": "formats",
+}  # fmt: skip
+LENGTHS = ("prompt", "output", "batch")  # the sidebar's
+
+
+def nearest(options: Iterable[float], value: float) -> float:
+    """The option that is the fewest times off a value."""
+    if value in (0, inf):
+        return value
+    return min((each for each in options if 0 < each < inf), key=lambda each: abs(log(each / value)))
+
+
+def asked(name: str) -> dict[str, Any]:
+    """What a job asks, by input, on the sliders' steps; of one's own load, no limits but the usual ones.
+
+    What many ask of at once is run by a server.
+    """
+    if name == OWN_LOAD:
+        return {field: FIELDS[field].default for field in FILLED if field not in LENGTHS}
+    job = scenarios()[name]
+    figures = {
+        "prompt": job.prompt_tokens, "output": job.output_tokens, "batch": job.requests, "rate": job.requests_per_s,
+        "wait": job.first_token_s * 1e3, "step": job.token_s * 1e3, "reads": job.context_tokens, "score": job.score,
+        "watts": job.power_w,
+    }  # fmt: skip
+    found: dict[str, Any] = {field: nearest(FIELDS[field].options, value) for field, value in figures.items()}
+    many = job.requests > 1 or job.requests_per_s > 0
+    return found | {
+        "bench": job.benchmark, "where": kind_of(job.kinds), "family": FAMILIES[0] if many else FAMILIES[3],
+    }  # fmt: skip
+
+
+def fill() -> None:
+    """Give every input what the chosen job asks, and any devices of its kind where the budget has none."""
+    name = st.session_state.job
+    for field, value in asked(name).items():
+        st.session_state[field] = value
+    if name == OWN_LOAD:
+        return
+    chosen = session.inputs()
+    stranger = chosen.have == SOURCES[0] and accelerator_facts()[chosen.device].kind not in scenarios()[name].kinds
+    if stranger or not needs.budget(chosen).devices:
+        st.session_state.have = SOURCES[4]
+
+
+def described(job: Job, changed: Sequence[str]) -> str:
+    """A job in a sentence, what was changed of it, and what of it no figure counts."""
+    text = job.description
+    if job.cached_share:
+        text += (
+            f" In real traffic {job.cached_share:.0%} of a prompt is still in the cache of the step before; here every "
+            "prompt is read anew, so that first tokens come sooner than is said."
+        )
+    return f"{text} **{job.name}, changed**: {', '.join(changed)}." if changed else text
+
+
+def changes(chosen: Any) -> list[str]:
+    """What the visitor changed of the chosen job, in words: first token 700, benchmark MMLU."""
+    if chosen.job == OWN_LOAD:
+        return []
+    return [
+        f"{FILLED[field]} {FIELDS[field].label(getattr(chosen, field))}"
+        for field, value in asked(chosen.job).items()
+        if getattr(chosen, field) != value and not (field == "batch" and chosen.rate)
+    ]
+
+
+def scale(low: float, high: float) -> str:
+    """A range of sizes as people say it: 3B to 7B, 50B and more."""
+    return f"{counted(low)} and more" if high == inf else f"{counted(low)} to {counted(high)}"
+
+
+def said(found: Recommendation, job: Job | None) -> list[str]:
+    """The answer in words, then its reasons, or what is in the way of any; the article's scale last."""
+    ways = obstacles(found) if found.pick is None and found.rejected else ()
+    return [
+        answer.recommendation(found, ways),
+        *answer.in_the_way(found, ways),
+        *why.reasons(found),
+        *([article(found, job)] if job and job.scaled else []),
+    ]
+
+
+def article(found: Recommendation, job: Job) -> str:
+    """The scale that the article recommends for a job beside what the numbers say, and why they differ."""
+    scales, pick = f"**The article's scale** is {scale(job.low_parameters, job.high_parameters)}", found.pick
+
+    def within(item: Candidate) -> bool:
+        return job.low_parameters <= parameters(item.scenario.model) <= job.high_parameters
+
+    if pick is not None and within(pick):
+        return f"{scales}; the numbers agree: {pick.scenario.model.name}."
+    named = (
+        f"the numbers say {wording.show_count(parameters(pick.scenario.model))} ({pick.scenario.model.name})"
+        if pick is not None
+        else "by the numbers nothing would do"
+    )
+    does = next((item for item in found.ranked.models if within(item)), None)
+    if does is not None and pick is not None:
+        return f"{scales}; {named}. Of that scale {answer.combination(does)} would do: {_behind(found, pick, does)}."
+    fails = next((item for item in found.rejected.models if within(item)), None)
+    if fails is None:
+        return f"{scales}; {named}. No model of that scale was tried."
+    return f"{scales}; {named}. Of that scale {answer.combination(fails)} comes nearest: {'; '.join(fails.limits)}."
+
+
+def _behind(found: Recommendation, pick: Candidate, other: Candidate) -> str:
+    """In what a combination that would do is behind the pick."""
+    if isfinite(pick.quality) and not isfinite(other.quality):
+        return f"it has no published {found.need.benchmark}"
+    scored = f"{found.need.benchmark} {other.quality:.1f} against {pick.quality:.1f}"
+    figures = {
+        GOALS[1]: (answer.price_of(found, other), answer.price_of(found, pick)),
+        GOALS[2]: (f"{wording.show_seconds(each.estimate.token_s)} a token" for each in (other, pick)),
+    }
+    behind, ahead = figures.get(found.need.goal, ("", ""))
+    return scored if behind == ahead else f"{behind} against {ahead}"
+
+
+def price_list(chosen: Any, pick: Candidate | None) -> str:
+    """Which prices were taken and of which days; that of the pick's device by name."""
+    if chosen.have == SOURCES[2]:
+        return "Prices of devices alone, as published once: see the Catalog."
+    oldest, newest = quoted()
+    whose = "" if chosen.provider == ANY_PROVIDER else f" of {chosen.provider}"
+    where = "" if chosen.region == ANY_REGION else f" in {chosen.region}"
+    text = f"Rents on demand{whose}{where}, the list's oldest of {oldest}, its newest of {newest}."
+    if pick is None or not isfinite(pick.usd_per_hour):
+        return text
+    card = pick.scenario.deployment.accelerator
+    each = f"{wording.short_device(card.name)}: {wording.show_usd(card.usd_per_hour)} a device and hour"
+    if whose or where:
+        offer = cheapest(chosen.provider if whose else "", chosen.region if where else "")[card.name]
+        return f"{text} {each}, {offer.provider}, {offer.region or 'region not stated'}, {offer.quoted}."
+    provider, pricing, day, _ = accelerator_facts()[card.name].rent.split(", ", 3)
+    return f"{text} {each}, {provider}, {pricing}, {day}."
+
+
+def taken(chosen: Any, pick: Candidate) -> Any:
+    """The inputs with a pick as their scenario; what it shares a row with of the devices one has stays in the budget.
+
+    Requests in flight are on the slider's next lower step.
+    """
+    scenario = pick.scenario
+    where, device = scenario.deployment, str(scenario.deployment.accelerator.name)
+    rows = needs.owned(chosen)
+    if chosen.have == SOURCES[0] and device != chosen.device and device in rows:
+        first = {"device": device, "count": nearest(FIELDS["count"].options, rows.pop(device))}
+        others = [*rows.items(), (NO_DEVICE, 1)][:2]
+        names = (("also", "alsocount"), ("third", "thirdcount"))
+        kept = {
+            name: value
+            for (name, number), (other, count) in zip(names, others, strict=True)
+            for name, value in ((name, other), (number, nearest(FIELDS[number].options, count)))
+        }
+        chosen = replace(chosen, **first, **kept)
+    return replace(
+        chosen,
+        model=scenario.model.name,
+        weights=scenario.weight_format.name,
+        cache=scenario.cache_format.name,
+        device=device,
+        tp=int(where.tensor_parallel),
+        pp=int(where.pipeline_parallel),
+        ep=int(where.expert_parallel),
+        copies=int(where.replicas),
+        engine=scenario.engine.name,
+        batch=max(each for each in FIELDS["batch"].options if each <= scenario.workload.batch),
+        **dict.fromkeys(("fraction", "chunk", "seqs", "gpulayers"), AUTO),
+        **{name: None for name in chosen.sizes},
+    )
+
+
+OWNED = ("count", "also", "alsocount", "third", "thirdcount")
+
+
+def use(inputs: Any) -> None:
+    """Make some inputs those of every page."""
+    for name in (*SHARED, *OWNED):
+        if getattr(inputs, name) is not None:
+            st.session_state[name] = getattr(inputs, name)
+    session.reset_sizes()
+
+
+ONWARD = {
+    "pages/take.py": "Take it away", "pages/spend.py": "Buy, rent or call", "pages/compare.py": "Compare",
+    "pages/memory.py": "Memory",
+}  # fmt: skip
+
+
+def onward(chosen: Any, pick: Candidate) -> None:
+    """A button that makes the pick the scenario of every page, and the pages that go on from it."""
+    inputs: Inputs = taken(chosen, pick)
+    used = inputs == chosen
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "In use on every page" if used else "Use this one", type="primary", on_click=use, args=(inputs,),
+            disabled=used, icon=":material/check:", help="Gives the sidebar this model, format and deployment.",
+        )  # fmt: skip
+        for page, title in ONWARD.items():
+            st.page_link(page, label=title, disabled=not used, help=None if used else "After “Use this one”.")

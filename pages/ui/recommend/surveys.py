@@ -1,0 +1,48 @@
+"""What was surveyed for a visitor? Kept, so that moving a limit chooses among figures that are at hand."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import lru_cache
+from math import inf
+from time import monotonic
+
+import streamlit as st
+
+from calculators.recommend import Budget, Need, Survey, survey
+from pages.ui.links import fields
+from pages.ui.recommend import needs, stock
+
+SILENT_S = 0.5  # shorter work shows no progress
+_told: ContextVar[Callable[[float], None] | None] = ContextVar("_told", default=None)
+
+
+@lru_cache(maxsize=4)  # some 20 to 100 MB each
+def _surveyed(
+    need: Need, devices: tuple[tuple[str, int], ...], vendors: frozenset[str], buys: bool, family: str,
+    engine: str, fit: str, own: str, provider: str, region: str,
+) -> Survey:  # fmt: skip
+    budget = Budget(devices=dict(devices), vendors=vendors, usd_to_buy=0.0 if buys else inf)
+    return survey(need, budget, stock.catalog(family, engine, fit, own, provider, region), _told.get())
+
+
+def surveyed(chosen: fields.Inputs) -> Survey:
+    """The survey of the visitor's job and devices; a bar shows how far it is where it takes a while."""
+    job, money = needs.job(chosen), needs.budget(chosen)
+    place, began = st.empty(), monotonic()
+
+    def tell(share: float) -> None:
+        if monotonic() - began > SILENT_S:
+            place.progress(share, "Trying every combination …")
+
+    token = _told.set(tell)
+    try:
+        devices = tuple(sorted(money.devices.items()))
+        found = _surveyed(
+            job, devices, money.vendors, money.buys, chosen.family, stock.server(chosen.engine),
+            chosen.fit, chosen.own, chosen.provider, chosen.region,
+        )  # fmt: skip
+    finally:
+        _told.reset(token)
+        place.empty()
+    return replace(found, catalog=replace(found.catalog, quality=stock.scores(chosen.bench)))
