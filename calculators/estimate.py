@@ -11,7 +11,16 @@ from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture
 from calculators.formats import Format
 from calculators.hardware import Deployment, Engine, MemoryRule
-from calculators.latency import Work, decode_rows, links_row, prompt_passes, prompt_rows, seconds, started_s
+from calculators.latency import (
+    Work,
+    decode_rows,
+    links_row,
+    prompt_pass_rows,
+    prompt_passes,
+    prompt_rows,
+    seconds,
+    started_s,
+)
 from calculators.memory import activation_bytes, device_cache_bytes, device_state_bytes, device_weight_bytes, total
 from calculators.serving_memory import Division, charged_bytes, divided_bytes, division, loaded_by_part, tokens_bytes
 from calculators.tensor import PARTS
@@ -161,6 +170,13 @@ def _pass_inputs(scenario: Scenario) -> tuple[Architecture, Format, Format, Depl
 def first_token_rows(scenario: Scenario) -> list[Work]:
     """Rows of work until the first token of one request alone."""
     return prompt_rows(*_pass_inputs(scenario), prompt_tokens=scenario.workload.prompt_tokens)
+
+
+def first_token_pass(scenario: Scenario) -> tuple[list[Work], Quantity]:
+    """The rows of `first_token_rows` by the pass: (rows of the mean pass, passes). What they leave is `request_s`."""
+    prompt = scenario.workload.prompt_tokens
+    passes = prompt_passes(scenario.deployment, scenario.engine, prompt)
+    return prompt_pass_rows(*_pass_inputs(scenario), prompt_tokens=prompt), passes
 
 
 def token_rows(scenario: Scenario) -> list[Work]:

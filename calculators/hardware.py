@@ -1,9 +1,10 @@
 """What does a model run on? Devices, their links, how they share the work, and what an engine makes of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,55 @@ class Accelerator:
         fallback = known.get("bf16", UNKNOWN)
         fallback = np.where(np.isnan(fallback), known.get("fp16", UNKNOWN), fallback)
         return np.where(lacking, fallback, rate)[()]
+
+
+# The figures of an accelerator but its peaks.
+FIGURES = tuple(each.name for each in fields(Accelerator) if each.name not in ("name", "peak_flops_per_s"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fleet(Accelerator):
+    """Accelerators side by side: every figure is an array over them, and so are peaks, through `peak`.
+
+    Where they are those of a `whole` fleet at `places`, maybe many times, what follows from an accelerator alone is
+    worked out once over the whole, and kept there under a key that says what it follows from.
+    """
+
+    whole: "Fleet | None" = None
+    places: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    known: dict[Any, list[NDArray[Any]]] = field(default_factory=dict)
+
+    def some(self, places: NDArray[np.intp]) -> "Fleet":
+        """The accelerators at these places of a whole fleet."""
+        figures: dict[str, Any] = {name: getattr(self, name)[places] for name in FIGURES}
+        return Fleet(name="", whole=self, places=places, **figures)
+
+    def peak(self, arithmetic: str) -> Quantity:
+        if self.whole is None:
+            return Accelerator.peak(self, arithmetic)
+        return np.asarray(self.whole.peak(arithmetic))[self.places]
+
+
+def by_accelerator(card: Accelerator, key: Any, follow: Callable[[Accelerator], Sequence[Quantity]]) -> list[Quantity]:
+    """Figures that follow from each accelerator alone, the last axis over them: of a fleet's as they are kept."""
+    if not isinstance(card, Fleet) or card.whole is None:
+        return list(follow(card))
+    whole = card.whole
+    if key not in whole.known:
+        count = np.size(whole.memory_bytes)
+        whole.known[key] = [np.broadcast_to(figure, (*np.shape(figure)[:-1], count)) for figure in follow(whole)]
+    return [figure[..., card.places] for figure in whole.known[key]]
+
+
+def side_by_side(accelerators: Sequence[Accelerator]) -> Fleet:
+    """The accelerators side by side; a peak that one of them lacks is unknown."""
+    types = sorted({kind for card in accelerators for kind in card.peak_flops_per_s})
+    peaks = {kind: np.array([card.peak_flops_per_s.get(kind, UNKNOWN) for card in accelerators]) for kind in types}
+    figures: dict[str, Any] = {
+        name: np.array([getattr(card, name) for card in accelerators], dtype=float) for name in FIGURES
+    }
+    names = np.array([card.name for card in accelerators])
+    return Fleet(name=names, peak_flops_per_s=MappingProxyType(peaks), **figures)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,6 +207,10 @@ class MemoryRule:
 
     def step(self, accelerator: Accelerator) -> tuple[Quantity, Quantity]:
         """Tokens and sequences at once on a device, counts."""
+        tokens, sequences = by_accelerator(accelerator, (self.steps, self.small_devices), self._step)
+        return tokens, sequences
+
+    def _step(self, accelerator: Accelerator) -> tuple[Quantity, Quantity]:
         tokens, sequences = self.steps[0].tokens, self.steps[0].sequences
         names, memory = np.asarray(accelerator.name), np.asarray(accelerator.memory_bytes)
         small = sum((np.char.find(names, name) >= 0 for name in self.small_devices), start=np.asarray(False))

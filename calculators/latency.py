@@ -6,7 +6,6 @@ engine reaches.
 Source of the roofline: Williams et al. 2009, doi:10.1145/1498765.1498785.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +15,7 @@ from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture, block_layers, tensors
 from calculators.attention import LinearMixer, NoAttention, attended_pairs, reach
 from calculators.formats import Format, Stack, ledger_bytes
-from calculators.hardware import Deployment, Engine
+from calculators.hardware import Accelerator, Deployment, Engine, by_accelerator
 from calculators.memory import working_values
 
 # What can bound a row, in the order in which charts stack them.
@@ -169,9 +168,9 @@ def busiest_experts(
     return 1 + spread * np.sqrt(variance) / served, reads / (each * touched)
 
 
-def _peak(deployment: Deployment, arithmetic: str, *, decode: bool) -> Quantity:
+def _peak(card: Accelerator, arithmetic: str, *, decode: bool) -> Quantity:
     """FLOP/s to reckon with. Where unknown, a decode step counts its memory alone, a lower bound; a prompt cannot."""
-    rate = deployment.accelerator.peak(arithmetic)
+    rate = card.peak(arithmetic)
     return np.where(np.isnan(rate), np.inf, rate)[()] if decode else rate
 
 
@@ -185,15 +184,6 @@ def tile_rows(rows: Quantity, largest: Quantity) -> Quantity:
     tile = np.minimum(largest, np.ldexp(1.0, power - (part == 0.5)))
     padded: Quantity = np.ceil(rows / tile) * tile
     return padded
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rates:
-    """What a device multiplies and widens a second with an engine, in one kind of weights."""
-
-    own: Quantity  # FLOP/s
-    widening_s: Quantity  # to widen one weight value
-    narrow: Quantity  # 1 where the device multiplies the format's own type of fewer bits, else 0
 
 
 # What the rates of a format's products follow from: the type that they are multiplied in, how often its bits are half
@@ -221,30 +211,49 @@ def _kinds(fmt: Format, part: str) -> tuple[_Kind, ...]:
     )
 
 
-def _rates(kind: _Kind, deployment: Deployment, engine: Engine, *, decode: bool) -> _Rates:
+@lru_cache(maxsize=512)
+def _widths(fmt: Format) -> Quantity:
+    """Bytes of one weight value, scales included, along an axis of formats where there are several."""
+    widths = [each.bits_per_value / 8 for each in _formats(fmt)]
+    return fmt.column(widths) if isinstance(fmt, Stack) else widths[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """What a device multiplies and widens a second with an engine, along an axis of formats where they differ."""
+
+    own: Quantity  # FLOP/s
+    widening_s: Quantity  # to widen one weight value
+    narrow: Quantity  # 1 where the device multiplies the format's own type of fewer bits, else 0
+
+
+def _kind_rates(kind: _Kind, card: Accelerator, engine: Engine, *, decode: bool) -> tuple[Quantity, Quantity, Quantity]:
     """True low precision multiplies faster, and reaches less of its peak with each halving of the bits; where a device
     lacks the type, weights of fewer bits are widened to 16 first: whole numbers and codes by arithmetic, floats free.
     """
     arithmetic, halvings, widened = kind
-    peak, peak_16 = (_peak(deployment, each, decode=decode) for each in (arithmetic, "bf16"))
+    peak, peak_16 = (_peak(card, each, decode=decode) for each in (arithmetic, "bf16"))
     multiplied = np.asarray(peak) > peak_16
-    widening_s = engine.dequantization_flops / _peak(deployment, "fp32", decode=decode) if widened else 0.0
-    return _Rates(
-        own=peak * np.where(multiplied, engine.narrow_arithmetic**halvings, 1.0)[()],
-        widening_s=np.where(multiplied, 0.0, widening_s)[()] if widened else 0.0,
-        narrow=np.where(multiplied, 1.0, 0.0)[()],
-    )
+    own = peak * np.where(multiplied, engine.narrow_arithmetic**halvings, 1.0)[()]
+    narrow = np.where(multiplied, 1.0, 0.0)[()]
+    if not widened:
+        return own, 0.0, narrow
+    widening_s = engine.dequantization_flops / _peak(card, "fp32", decode=decode)
+    return own, np.where(multiplied, 0.0, widening_s)[()], narrow
 
 
-def _each(kinds: tuple[_Kind, ...], figures: Mapping[_Kind, Quantity]) -> Quantity:
-    """The figure of each format's kind, along an axis of formats where they differ."""
-    if len(kinds) == 1:
-        return figures[kinds[0]]
-    some = sorted(set(kinds))
-    if len(some) == 1:
-        return figures[some[0]]
-    rows = np.stack(np.broadcast_arrays(*(np.atleast_1d(figures[kind]) for kind in some)))
-    return rows[[some.index(kind) for kind in kinds]]
+def _rates(kinds: tuple[_Kind, ...], card: Accelerator, engine: Engine, *, decode: bool) -> _Rates:
+    """The rates of formats of these kinds."""
+
+    def follow(card: Accelerator) -> list[Quantity]:
+        some = sorted(set(kinds))
+        figures = zip(*(_kind_rates(kind, card, engine, decode=decode) for kind in some), strict=True)
+        if len(some) == 1:
+            return [figure for (figure,) in figures]
+        places = [some.index(kind) for kind in kinds]
+        return [np.stack(np.broadcast_arrays(*map(np.atleast_1d, each)))[places] for each in figures]
+
+    return _Rates(*by_accelerator(card, (kinds, engine.name, decode), follow))
 
 
 def product(
@@ -256,7 +265,7 @@ def product(
     precision it narrows the input, which is read and written once more; weight-only, it sums what the first split.
     """
     (kind,) = _kinds(fmt, "mlp")
-    rates, values = _rates(kind, deployment, engine, decode=False), inner * columns
+    rates, values = _rates((kind,), deployment.accelerator, engine, decode=False), inner * columns
     read = values * fmt.bits_per_value / 8
     moved = read + 2 * rows * (inner + columns)
     rate = engine.weight_bandwidth * deployment.accelerator.bandwidth_bytes_per_s
@@ -303,7 +312,7 @@ def _product_rows(
     tokens: Quantity, heads: Quantity, decode: bool,
 ) -> list[Work]:  # fmt: skip
     width = deployment.tensor_parallel
-    rates: dict[_Kind, _Rates] = {}
+    rates: dict[tuple[_Kind, ...], tuple[Quantity, Quantity]] = {}  # FLOP/s; seconds to widen one byte of weights
     padded_tokens = tile_rows(tokens, engine.tile_rows)
     padded_heads = padded_tokens if heads is tokens else tile_rows(heads, engine.tile_rows)
     layers_hosted, head_hosted = _hosted(model, engine)
@@ -314,7 +323,7 @@ def _product_rows(
         through = heads if row.part == "lm_head" else tokens
         flops = 2.0 * row.values * through / shards
         flops_done = 2.0 * row.values * (padded_heads if row.part == "lm_head" else padded_tokens) / shards
-        read: Quantity = row.stored / shards
+        met: Quantity = 1 / shards  # share of the stored bytes that the device reads
         arithmetic, bandwidth, start = engine.arithmetic, engine.weight_bandwidth, engine.product_s
         if row.experts:
             served: Quantity = 1.0
@@ -322,22 +331,22 @@ def _product_rows(
             if np.any(np.asarray(deployment.expert_parallel) > 1):
                 served, touched = busiest_experts(row.experts, row.chosen, through, deployment.expert_parallel)
             share = experts_read(row.experts, row.chosen, through) / row.experts
-            read = read * (share * touched)
+            met = share * touched / shards
             # Each expert's rows are padded to whole tiles: on average half a tile of work that serves no token.
             padded = engine.expert_tile_rows / 2 * share * row.experts / (through * row.chosen)
             flops_done = flops * (served + padded * touched)
             flops = flops * served
             arithmetic, bandwidth = engine.expert_arithmetic, engine.expert_bandwidth
             start = engine.expert_product_s
+        read: Quantity = row.stored * met
         kinds = _kinds(fmt, row.part)
-        for kind in set(kinds) - rates.keys():
-            rates[kind] = _rates(kind, deployment, engine, decode=decode)
-        arithmetic_s = {kind: flops_done / (arithmetic * rates[kind].own) for kind in set(kinds)}
-        widening_s: Quantity = 0.0
-        if any(widened for _, _, widened in kinds):
-            widths = [each.bits_per_value / 8 for each in _formats(fmt)]
-            values = read / (fmt.column(widths) if isinstance(fmt, Stack) else widths[0])
-            widening_s = values * _each(kinds, {kind: rates[kind].widening_s for kind in set(kinds)})
+        if kinds not in rates:
+            found = _rates(kinds, deployment.accelerator, engine, decode=decode)
+            rates[kinds] = (
+                found.own,
+                found.widening_s / _widths(fmt) if any(widened for _, _, widened in kinds) else 0.0,
+            )
+        own, widening_s = rates[kinds]
         hosted = 1.0 if row.part in with_host else head_hosted if row.part == "lm_head" else layers_hosted
         rows.append(
             Work(
@@ -345,8 +354,8 @@ def _product_rows(
                 shared=row.part == "attention" and row.shards is not None,
                 flops=flops,
                 bytes_read=read,
-                arithmetic_s=_each(kinds, arithmetic_s),
-                dequantization_s=widening_s,
+                arithmetic_s=flops_done / arithmetic / own,
+                dequantization_s=widening_s if _is_nothing(widening_s) else read * widening_s,
                 bandwidth_s=_read_s(read, bandwidth, deployment, engine, hosted, flops),
                 overhead_s=row.products * start,
             )
@@ -361,7 +370,7 @@ def _attention_rows(
     """Attention of each kind of layer: in a decode step `queries` new tokens of each sequence, else a whole prompt of
     which `cached_tokens` stand in the cache already."""
     width = deployment.tensor_parallel
-    peak = _peak(deployment, "bf16", decode=decode)
+    peak = _peak(deployment.accelerator, "bf16", decode=decode)
     hosted, _ = _hosted(model, engine)
     kinds: dict[object, int] = {}
     for block in model.blocks:
@@ -472,11 +481,10 @@ def kernels(model: Architecture, fmt: Format, deployment: Deployment, engine: En
     """Kernels that an engine starts one by one in a pass, a count: of each product, norm, layer and expert layer."""
     products = [row for row in _products(model, fmt) if not row.experts or engine.loops_experts]
     started = [(row.products * max(row.experts, 1), _kinds(fmt, row.part)) for row in products]
-    rates = {kind: _rates(kind, deployment, engine, decode=True) for _, kinds in started for kind in kinds}
-    narrow = {kind: each.narrow for kind, each in rates.items()}
+    narrow = {kinds: _rates(kinds, deployment.accelerator, engine, decode=True).narrow for _, kinds in started}
     return (
         sum(count for count, _ in started)
-        + engine.narrow_kernels * sum(count * _each(kinds, narrow) for count, kinds in started)
+        + engine.narrow_kernels * sum(count * narrow[kinds] for count, kinds in started)
         + engine.norm_kernels * _norms(model)
         + engine.layer_kernels * model.layers
         + sum(
@@ -596,16 +604,27 @@ def prompt_passes(deployment: Deployment, engine: Engine, tokens: Quantity) -> Q
     return np.maximum(np.ceil(tokens / engine.tokens_at_once(deployment.accelerator)), 1)
 
 
+def prompt_pass_rows(
+    model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
+    prompt_tokens: Quantity, cached_tokens: Quantity = 0,
+) -> list[Work]:  # fmt: skip
+    """Rows of the mean of the passes of one prompt alone: of as many as its tokens take at once."""
+    passes = prompt_passes(deployment, engine, prompt_tokens - cached_tokens)
+    return mixed_rows(
+        model, fmt, cache, deployment, engine, batch=0, context_tokens=prompt_tokens, prompt_tokens=prompt_tokens,
+        chunk_tokens=(prompt_tokens - cached_tokens) / passes, cached_tokens=cached_tokens,
+    )  # fmt: skip
+
+
 def prompt_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
     prompt_tokens: Quantity, cached_tokens: Quantity = 0,
 ) -> list[Work]:  # fmt: skip
-    """Rows of all passes of one prompt alone, from its arrival at the server: as many as its tokens take at once."""
+    """Rows of all passes of one prompt alone, from its arrival at the server."""
+    rows = prompt_pass_rows(
+        model, fmt, cache, deployment, engine, prompt_tokens=prompt_tokens, cached_tokens=cached_tokens
+    )
     passes = prompt_passes(deployment, engine, prompt_tokens - cached_tokens)
-    rows = mixed_rows(
-        model, fmt, cache, deployment, engine, batch=0, context_tokens=prompt_tokens, prompt_tokens=prompt_tokens,
-        chunk_tokens=(prompt_tokens - cached_tokens) / passes, cached_tokens=cached_tokens,
-    )  # fmt: skip
     return [*(row.times(passes) for row in rows), Work(part="scheduler", overhead_s=engine.scheduler.request_s)]
 
 

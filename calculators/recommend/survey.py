@@ -6,11 +6,10 @@ time is worked out. A pass's time is the sum of what depends on the weights' for
 that formats are summed, not multiplied, until the two meet.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from calculators.estimate import (
     Workload,
     capacity_bytes,
     first_token_links_s,
-    first_token_rows,
+    first_token_pass,
     memory_bytes,
     started_both_s,
     token_links_s,
@@ -31,7 +30,7 @@ from calculators.estimate import (
     weights_of,
 )
 from calculators.formats import Format, Stack, stack
-from calculators.hardware import Accelerator, Deployment, Engine, Step
+from calculators.hardware import Deployment, Engine, Fleet, side_by_side
 from calculators.latency import Work
 from calculators.memory import total
 from calculators.recommend.records import Abilities, Budget, Catalog, Need, divides, keeps_on, runs_on
@@ -76,7 +75,7 @@ class Cells:
 
     def at(self, places: NDArray[Any]) -> "Cells":
         """The cells at these places."""
-        return Cells(**{each.name: getattr(self, each.name)[places] for each in fields(self)})
+        return Cells(**{name: getattr(self, name)[places] for name in self.__slots__})
 
 
 @lru_cache(maxsize=1024)
@@ -184,8 +183,7 @@ def known(figures: Any) -> Floats:
 class Cards:
     """The catalog's accelerators as arrays, and the tokens and sequences that an engine takes at once on each."""
 
-    figures: Mapping[str, Any]
-    peaks: Mapping[str, Floats]
+    fleet: Fleet
     engine: Engine
     steps: tuple[Floats, Floats]
     runs: Truths  # whether each runs each of the engine's weight formats, F x accelerators
@@ -195,50 +193,26 @@ class Cards:
         """The number of each accelerator's kind, of those alike in all these columns."""
         return kinds(*columns).at
 
-    def deployment(self, cells: Cells) -> Deployment:
-        """The cells as one deployment over arrays."""
-        where = cells.accelerator
-        card = Accelerator(
-            name="",
-            peak_flops_per_s=MappingProxyType({kind: peak[where] for kind, peak in self.peaks.items()}),
-            **{name: figure[where] for name, figure in self.figures.items()},
-        )
+    def deployment(self, cells: Cells, some: Places) -> Deployment:
+        """Some of the cells as one deployment over arrays."""
         return Deployment(
-            accelerator=card, tensor_parallel=cells.tensor_parallel, pipeline_parallel=cells.pipeline_parallel,
-            expert_parallel=cells.expert_parallel, replicas=cells.replicas,
+            accelerator=self.fleet.some(cells.accelerator[some]), tensor_parallel=cells.tensor_parallel[some],
+            pipeline_parallel=cells.pipeline_parallel[some], expert_parallel=cells.expert_parallel[some],
+            replicas=cells.replicas[some],
         )  # fmt: skip
-
-    def engine_on(self, cells: Cells) -> Engine:
-        """The engine with what it takes at once on each cell's device stated."""
-        rule = self.engine.memory
-        if rule is None:
-            return self.engine
-        tokens, sequences = (figure[cells.accelerator] for figure in self.steps)
-        stated = replace(rule, steps=(Step(tokens=tokens, sequences=sequences),), small_devices=())
-        return replace(self.engine, memory=stated)
 
 
 def cards(catalog: Catalog, engine: Engine, weights: Stack, caches: Stack) -> Cards:
     """The catalog's accelerators for an engine and the formats that it runs."""
     every = list(catalog.accelerators.values())
-    kinds = sorted({kind for card in every for kind in card.peak_flops_per_s})
-    names = [each.name for each in fields(Accelerator) if each.name not in ("name", "peak_flops_per_s")]
-    figures = {name: np.array([getattr(card, name) for card in every], dtype=float) for name in names}
-    steps = [
-        engine.memory.step(card) if engine.memory else (engine.tokens_at_once(card), inf) for card in every
-    ]  # fmt: skip
+    fleet = side_by_side(every)
+    steps = engine.memory.step(fleet) if engine.memory else (engine.tokens_at_once(fleet), inf)
     return Cards(
-        figures=figures,
+        fleet=fleet,
         runs=np.array([[bool(runs_on(card, fmt)) for card in every] for fmt in weights.formats]),
         keeps=np.array([[bool(keeps_on(card, fmt)) for card in every] for fmt in caches.formats]),
-        peaks={
-            kind: np.array([card.peak_flops_per_s.get(kind, UNKNOWN) for card in every], dtype=float) for kind in kinds
-        },
         engine=engine,
-        steps=(
-            np.array([step[0] for step in steps], dtype=float),
-            np.array([step[1] for step in steps], dtype=float),
-        ),
+        steps=(np.broadcast_to(steps[0], len(every)), np.broadcast_to(steps[1], len(every))),
     )
 
 
@@ -297,7 +271,9 @@ def grid(cells: Cells, every: "Cards") -> Grid:
     where, width, groups = cells.accelerator, cells.tensor_parallel, cells.expert_parallel
     share = -(-cells.batch // cells.replicas)
     shape = (width, cells.pipeline_parallel, groups, share, every.alike(*every.steps)[where])
-    holding = kinds(*shape, every.alike(*every.steps, every.figures["memory_bytes"], *every.runs, *every.keeps)[where])
+    holding = kinds(
+        *shape, every.alike(*every.steps, np.asarray(every.fleet.memory_bytes), *every.runs, *every.keeps)[where]
+    )
     stand_in = np.where(cells.simpler < 0, -1, holding.at[cells.simpler])
     pairs = kinds(holding.at, stand_in)
     return Grid(
@@ -439,10 +415,10 @@ def _block(
     """The figures of one model in a stack of formats, and how many combinations they are."""
 
     def scenario(some: Places) -> Scenario:
-        cells = available.cells.at(some)
         return Scenario(
-            model=model, weight_format=weights, cache_format=caches, deployment=every.deployment(cells),
-            workload=replace(workload, batch=cells.batch), engine=every.engine_on(cells),
+            model=model, weight_format=weights, cache_format=caches, engine=every.engine,
+            deployment=every.deployment(available.cells, some),
+            workload=replace(workload, batch=available.cells.batch[some]),
         )  # fmt: skip
 
     forms = (len(caches.formats), len(weights.formats))
@@ -451,7 +427,9 @@ def _block(
     held = np.flatnonzero(_needed(fits, even, available)[available.pairs.at])
     prompts, first_at = available.staged_prompts.of(held)
     alone, prompt_at = available.prompts.of(prompts)
-    first_cache, first_weights = _seconds(first_token_rows(scenario(alone)), forms, len(alone))
+    rows, passes = first_token_pass(scenario(alone))
+    first_cache, first_weights = (each * passes for each in _seconds(rows, forms, len(alone)))
+    first_weights += every.engine.scheduler.request_s
     token_cache, token_weights = np.zeros((forms[0], len(held))), np.full((forms[1], len(held)), UNKNOWN)
     if model.generates:
         steps, step_at = available.steps.of(held)
