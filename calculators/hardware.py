@@ -61,7 +61,7 @@ class Fleet(Accelerator):
 
     whole: "Fleet | None" = None
     places: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
-    known: dict[Any, list[NDArray[Any]]] = field(default_factory=dict)
+    known: dict[Any, list[Quantity]] = field(default_factory=dict)
 
     def some(self, places: NDArray[np.intp]) -> "Fleet":
         """The accelerators at these places of a whole fleet."""
@@ -80,9 +80,12 @@ def by_accelerator(card: Accelerator, key: Any, follow: Callable[[Accelerator], 
         return list(follow(card))
     whole = card.whole
     if key not in whole.known:
-        count = np.size(whole.memory_bytes)
-        whole.known[key] = [np.broadcast_to(figure, (*np.shape(figure)[:-1], count)) for figure in follow(whole)]
-    return [figure[..., card.places] for figure in whole.known[key]]
+        shape = np.shape(whole.memory_bytes)
+        whole.known[key] = [
+            np.broadcast_to(figure, np.shape(figure)[:-1] + shape) if np.ndim(figure) else figure
+            for figure in follow(whole)
+        ]
+    return [np.take(figure, card.places, axis=-1) if np.ndim(figure) else figure for figure in whole.known[key]]
 
 
 def side_by_side(accelerators: Sequence[Accelerator]) -> Fleet:

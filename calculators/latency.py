@@ -6,6 +6,7 @@ engine reaches.
 Source of the roofline: Williams et al. 2009, doi:10.1145/1498765.1498785.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -218,42 +219,47 @@ def _widths(fmt: Format) -> Quantity:
     return fmt.column(widths) if isinstance(fmt, Stack) else widths[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    """What a device multiplies and widens a second with an engine, along an axis of formats where they differ."""
-
-    own: Quantity  # FLOP/s
-    widening_s: Quantity  # to widen one weight value
-    narrow: Quantity  # 1 where the device multiplies the format's own type of fewer bits, else 0
+def _true(kind: _Kind, card: Accelerator, *, decode: bool) -> Quantity:
+    """1 where the device multiplies the format's own type of fewer bits, 0 where its weights are widened first."""
+    faster = np.asarray(_peak(card, kind[0], decode=decode)) > _peak(card, "bf16", decode=decode)
+    return np.where(faster, 1.0, 0.0)[()]
 
 
-def _kind_rates(kind: _Kind, card: Accelerator, engine: Engine, *, decode: bool) -> tuple[Quantity, Quantity, Quantity]:
-    """True low precision multiplies faster, and reaches less of its peak with each halving of the bits; where a device
-    lacks the type, weights of fewer bits are widened to 16 first: whole numbers and codes by arithmetic, floats free.
-    """
-    arithmetic, halvings, widened = kind
-    peak, peak_16 = (_peak(card, each, decode=decode) for each in (arithmetic, "bf16"))
-    multiplied = np.asarray(peak) > peak_16
-    own = peak * np.where(multiplied, engine.narrow_arithmetic**halvings, 1.0)[()]
-    narrow = np.where(multiplied, 1.0, 0.0)[()]
-    if not widened:
-        return own, 0.0, narrow
-    widening_s = engine.dequantization_flops / _peak(card, "fp32", decode=decode)
-    return own, np.where(multiplied, 0.0, widening_s)[()], narrow
+def _multiplies(kind: _Kind, card: Accelerator, engine: Engine, *, decode: bool) -> Quantity:
+    """FLOP/s of a device. True low precision is faster, and reaches less of its peak with each halving of the bits."""
+    arithmetic, halvings, _ = kind
+    reached = np.where(_true(kind, card, decode=decode), engine.narrow_arithmetic**halvings, 1.0)
+    return (_peak(card, arithmetic, decode=decode) * reached)[()]
 
 
-def _rates(kinds: tuple[_Kind, ...], card: Accelerator, engine: Engine, *, decode: bool) -> _Rates:
-    """The rates of formats of these kinds."""
+def _widening_s(kind: _Kind, card: Accelerator, engine: Engine, *, decode: bool) -> Quantity:
+    """Seconds to widen one weight value to 16 bits: whole numbers and codes by arithmetic, floats free."""
+    if not kind[2]:
+        return 0.0
+    each = engine.dequantization_flops / _peak(card, "fp32", decode=decode)
+    return np.where(_true(kind, card, decode=decode), 0.0, each)[()]
 
-    def follow(card: Accelerator) -> list[Quantity]:
-        some = sorted(set(kinds))
-        figures = zip(*(_kind_rates(kind, card, engine, decode=decode) for kind in some), strict=True)
-        if len(some) == 1:
-            return [figure for (figure,) in figures]
-        places = [some.index(kind) for kind in kinds]
-        return [np.stack(np.broadcast_arrays(*map(np.atleast_1d, each)))[places] for each in figures]
 
-    return _Rates(*by_accelerator(card, (kinds, engine.name, decode), follow))
+def _each(kinds: tuple[_Kind, ...], figure: Callable[[_Kind], Quantity]) -> Quantity:
+    """The figure of each format's kind, along an axis of formats where they differ."""
+    some = sorted(set(kinds))
+    if len(some) == 1:
+        return figure(some[0])
+    rows = np.stack(np.broadcast_arrays(*(np.atleast_1d(figure(kind)) for kind in some)))
+    return rows[[some.index(kind) for kind in kinds]]
+
+
+def _rates(fmt: Format, part: str, card: Accelerator, engine: Engine, *, decode: bool) -> tuple[Quantity, Quantity]:
+    """FLOP/s of a device in a part's weights, and its seconds to widen one byte of them, scales included."""
+    kinds = _kinds(fmt, part)
+
+    def follow(card: Accelerator) -> tuple[Quantity, Quantity]:
+        widening_s = _each(kinds, lambda kind: _widening_s(kind, card, engine, decode=decode))
+        flops_per_s = _each(kinds, lambda kind: _multiplies(kind, card, engine, decode=decode))
+        return flops_per_s, widening_s / _widths(fmt) if np.any(widening_s) else 0.0
+
+    flops_per_s, widening_s = by_accelerator(card, (fmt, kinds, engine.name, decode), follow)
+    return flops_per_s, widening_s
 
 
 def product(
@@ -264,8 +270,10 @@ def product(
     What it reads and writes beside the weights is in 16 bits. Weights of fewer bits start a second kernel: in true low
     precision it narrows the input, which is read and written once more; weight-only, it sums what the first split.
     """
+    card, values = deployment.accelerator, inner * columns
+    flops_per_s, widening_s = _rates(fmt, "mlp", card, engine, decode=False)
     (kind,) = _kinds(fmt, "mlp")
-    rates, values = _rates((kind,), deployment.accelerator, engine, decode=False), inner * columns
+    narrow = _true(kind, card, decode=False)
     read = values * fmt.bits_per_value / 8
     moved = read + 2 * rows * (inner + columns)
     rate = engine.weight_bandwidth * deployment.accelerator.bandwidth_bytes_per_s
@@ -274,10 +282,10 @@ def product(
         part="mlp",
         flops=2.0 * rows * values,
         bytes_read=moved,
-        arithmetic_s=2.0 * tile_rows(rows, engine.tile_rows) * values / (engine.arithmetic * rates.own),
-        dequantization_s=values * rates.widening_s,
+        arithmetic_s=2.0 * tile_rows(rows, engine.tile_rows) * values / (engine.arithmetic * flops_per_s),
+        dequantization_s=read * widening_s,
         bandwidth_s=moved / rate,
-        overhead_s=engine.product_s * (1 if fmt.bits >= 16 else 2) + rates.narrow * narrowing_s,
+        overhead_s=engine.product_s * (1 if fmt.bits >= 16 else 2) + narrow * narrowing_s,
     )
 
 
@@ -312,7 +320,6 @@ def _product_rows(
     tokens: Quantity, heads: Quantity, decode: bool,
 ) -> list[Work]:  # fmt: skip
     width = deployment.tensor_parallel
-    rates: dict[tuple[_Kind, ...], tuple[Quantity, Quantity]] = {}  # FLOP/s; seconds to widen one byte of weights
     padded_tokens = tile_rows(tokens, engine.tile_rows)
     padded_heads = padded_tokens if heads is tokens else tile_rows(heads, engine.tile_rows)
     layers_hosted, head_hosted = _hosted(model, engine)
@@ -339,14 +346,7 @@ def _product_rows(
             arithmetic, bandwidth = engine.expert_arithmetic, engine.expert_bandwidth
             start = engine.expert_product_s
         read: Quantity = row.stored * met
-        kinds = _kinds(fmt, row.part)
-        if kinds not in rates:
-            found = _rates(kinds, deployment.accelerator, engine, decode=decode)
-            rates[kinds] = (
-                found.own,
-                found.widening_s / _widths(fmt) if any(widened for _, _, widened in kinds) else 0.0,
-            )
-        own, widening_s = rates[kinds]
+        flops_per_s, widening_s = _rates(fmt, row.part, deployment.accelerator, engine, decode=decode)
         hosted = 1.0 if row.part in with_host else head_hosted if row.part == "lm_head" else layers_hosted
         rows.append(
             Work(
@@ -354,7 +354,7 @@ def _product_rows(
                 shared=row.part == "attention" and row.shards is not None,
                 flops=flops,
                 bytes_read=read,
-                arithmetic_s=flops_done / arithmetic / own,
+                arithmetic_s=flops_done / arithmetic / flops_per_s,
                 dequantization_s=widening_s if _is_nothing(widening_s) else read * widening_s,
                 bandwidth_s=_read_s(read, bandwidth, deployment, engine, hosted, flops),
                 overhead_s=row.products * start,
@@ -481,10 +481,13 @@ def kernels(model: Architecture, fmt: Format, deployment: Deployment, engine: En
     """Kernels that an engine starts one by one in a pass, a count: of each product, norm, layer and expert layer."""
     products = [row for row in _products(model, fmt) if not row.experts or engine.loops_experts]
     started = [(row.products * max(row.experts, 1), _kinds(fmt, row.part)) for row in products]
-    narrow = {kinds: _rates(kinds, deployment.accelerator, engine, decode=True).narrow for _, kinds in started}
+
+    def narrow(kind: _Kind) -> Quantity:
+        return _true(kind, deployment.accelerator, decode=True)
+
     return (
         sum(count for count, _ in started)
-        + engine.narrow_kernels * sum(count * narrow[kinds] for count, kinds in started)
+        + engine.narrow_kernels * sum(count * _each(kinds, narrow) for count, kinds in started)
         + engine.norm_kernels * _norms(model)
         + engine.layer_kernels * model.layers
         + sum(
