@@ -1,19 +1,25 @@
-"""How does a start run in containers? A docker compose file for one machine, a Kubernetes manifest for a cluster."""
+"""How does a start run in containers? A docker compose file for one machine, a Kubernetes manifest for a cluster.
 
+A copy that takes several machines is a LeaderWorkerSet (lws.sigs.k8s.io), which tells each pod its number and its
+leader's address: docs.vllm.ai, deployment/frameworks/lws; github.com/kubernetes-sigs/lws, docs/examples/sglang.
+"""
+
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
 from calculators.memory import weight_bytes
 from presets.catalog import UNIFIED, accelerator_facts
-from presets.launch import MISSING, OPTIONS_FILE, CannotStart, Start
+from presets.launch import HEAD, MISSING, OPTIONS_FILE, CannotStart, Start
 from presets.launch.block import block
+from presets.launch.documented import surroundings
 
 GIB = 2**30
-CLUSTER_RESOURCES = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu"}  # kubernetes.io, Schedule GPUs
 SHARED_GIB = 2  # of /dev/shm for each device: docs.vllm.ai/en/stable/deployment/k8s gives one device 2 GiB
 # Choices, no measurements: a start may download its weights at 1 Gbit/s and then take ten minutes.
 DOWNLOAD_BYTES_PER_S, WARM_UP_S, PROBE_S = 125_000_000, 600, 10
 CACHE = "/root/.cache/huggingface"
+LEADER, NUMBER = "$(LWS_LEADER_ADDRESS)", "$(LWS_WORKER_INDEX)"  # that a LeaderWorkerSet sets in each pod
 
 
 def image(start: Start) -> str:
@@ -33,9 +39,14 @@ def start_up_s(start: Start) -> int:
 
 
 def host_gib(start: Start) -> int:
-    """GiB of the host's memory that a copy asks for: its weights pass through it as they load, and shared memory."""
+    """GiB of a machine's memory that a copy asks for: its weights pass through it as they load, and shared memory."""
     size = weight_bytes(start.scenario.model, start.scenario.weight_format)
-    return ceil(size / GIB) + SHARED_GIB * start.devices
+    return ceil(size / GIB / start.machines) + SHARED_GIB * _devices(start)
+
+
+def _devices(start: Start) -> int:
+    """Devices of one machine of a copy, a count."""
+    return start.devices // start.machines
 
 
 def _runs_file(start: Start) -> bool:
@@ -43,9 +54,9 @@ def _runs_file(start: Start) -> bool:
     return start.model.startswith("/models/")
 
 
-def _arguments(start: Start) -> list[str]:
+def _arguments(start: Start, arguments: Sequence[str]) -> list[str]:
     """The arguments within a container, where the options file stands in /etc."""
-    return [f"/etc/{OPTIONS_FILE}" if each == OPTIONS_FILE else each for each in start.arguments]
+    return [f"/etc/{OPTIONS_FILE}" if each == OPTIONS_FILE and start.options else each for each in arguments]
 
 
 def _head(start: Start, what: str) -> str:
@@ -56,9 +67,14 @@ def _head(start: Start, what: str) -> str:
     group_note = (
         ["VIDEO_GROUP and RENDER_GROUP: the numbers that `getent group video render` prints."] if groups else []
     )
+    cluster = ["The LeaderWorkerSet controller must run in the cluster: https://lws.sigs.k8s.io/docs/installation/."]
+    around = surroundings(str(start.scenario.deployment.accelerator.name))
+    kind = [f"{around.resource}, or {around.note}."] if around and around.note and what == "Kubernetes manifest" else []
     lines = [
         f"{what} of {start.label} on {starter.name}, as version {starter.version} documents ({starter.checked}).",
-        *start.notes,
+        *(note for note in start.notes if HEAD not in note and not note.startswith("This starts one of")),
+        *(cluster if start.machines > 1 else []),
+        *kind,
         *image_note,
         *group_note,
     ]
@@ -73,7 +89,14 @@ def _plain(text: str) -> str:
 def compose(start: Start) -> str:
     """A docker compose file: a service a copy, each with devices of its own; raises CannotStart beyond one machine."""
     starter, deployment = start.starter, start.scenario.deployment
-    copies, most = int(deployment.replicas), int(deployment.accelerator.node_devices)
+    around = surroundings(str(deployment.accelerator.name))
+    copies = int(deployment.replicas)
+    most = (around and around.machine_devices) or int(deployment.accelerator.node_devices)
+    if start.machines > 1:
+        raise CannotStart(
+            f"One copy takes {start.machines} machines and docker compose runs on one: take the commands, one on each "
+            "machine, or the Kubernetes manifest."
+        )
     if copies * start.devices > most:
         raise CannotStart(
             f"{copies} copies of {start.devices} devices are more than the {most} that one machine joins: "
@@ -86,7 +109,7 @@ def compose(start: Start) -> str:
         service: dict[str, Any] = {"image": image(start)}
         if starter.contained:
             service["entrypoint"] = list(starter.contained)
-        service["command"] = [each.replace("$", "$$") for each in _arguments(start)]
+        service["command"] = [each.replace("$", "$$") for each in _arguments(start, start.arguments)]
         service |= {"ports": [f"{port}:{starter.port}"], "ipc": "host", "restart": "unless-stopped"}
         volumes = ["./models:/models:ro"] if _runs_file(start) else [f"~/.cache/huggingface:{CACHE}"]
         if start.options:
@@ -114,57 +137,44 @@ def compose(start: Start) -> str:
 
 
 def kubernetes(start: Start) -> str:
-    """A Kubernetes manifest: Deployment and Service, a ConfigMap for an options file; raises CannotStart for devices
-    that no device plugin is known of here."""
+    """A Kubernetes manifest: Deployment, or LeaderWorkerSet where a copy takes several machines, Service, and a
+    ConfigMap for an options file; raises CannotStart for devices and launchers that it has no pod for."""
     starter, name = start.starter, start.label
-    if start.vendor not in CLUSTER_RESOURCES:
+    around = surroundings(str(start.scenario.deployment.accelerator.name))
+    if around is None:
         raise CannotStart(f"No Kubernetes resource of {start.vendor}'s devices is known here, so no manifest is made.")
-    probe = {"httpGet": {"path": starter.health, "port": "http"}, "periodSeconds": PROBE_S}
-    mounts = [{"name": "shared-memory", "mountPath": "/dev/shm"}]
-    shared = {"medium": "Memory", "sizeLimit": f"{SHARED_GIB * start.devices}Gi"}
-    volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": shared}]
-    container: dict[str, Any] = {"name": "server", "image": image(start)}
-    if starter.contained:
-        container["command"] = list(starter.contained)
-    container["args"] = _arguments(start)
-    container["ports"] = [{"name": "http", "containerPort": starter.port}]
-    if _runs_file(start):
-        mounts.append({"name": "models", "mountPath": "/models"})
-        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}})
+    if start.launcher:
+        raise CannotStart(
+            f"{starter.name} joins machines by MPI, which no manifest is written for here: take the command, for Slurm."
+        )
+    copies, labels = int(start.scenario.deployment.replicas), {"app": name}
+    selector: dict[str, str] = labels
+    spec: dict[str, Any] = {"replicas": copies, "selector": {"matchLabels": labels}}
+    if start.machines == 1:
+        spec["template"] = {"metadata": {"labels": labels}, "spec": _pod(start, start.arguments, around.resource)}
+        kind = {"apiVersion": "apps/v1", "kind": "Deployment"}
     else:
-        token = {"secretKeyRef": {"name": "huggingface", "key": "token", "optional": True}}
-        container["env"] = [{"name": "HF_TOKEN", "valueFrom": token}]
-        mounts.append({"name": "weights", "mountPath": CACHE})
-        volumes.append({"name": "weights", "emptyDir": {}})
-    if start.options:
-        mounts.append({"name": "options", "mountPath": f"/etc/{OPTIONS_FILE}", "subPath": OPTIONS_FILE})
-        volumes.append({"name": "options", "configMap": {"name": f"{name}-options"}})
-    container["resources"] = {
-        "limits": {CLUSTER_RESOURCES[start.vendor]: start.devices},
-        "requests": {"memory": f"{host_gib(start)}Gi"},
-    }
-    container["startupProbe"] = probe | {"failureThreshold": start_up_s(start) // PROBE_S}
-    container["readinessProbe"] = probe | {"failureThreshold": 3}
-    container["livenessProbe"] = probe | {"failureThreshold": 3, "timeoutSeconds": 5}
-    container["volumeMounts"] = mounts
-    labels = {"app": name}
-    documents: list[dict[str, Any]] = [
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": name, "labels": labels},
-            "spec": {
-                "replicas": int(start.scenario.deployment.replicas),
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container], "volumes": volumes}},
+        selector = {"leaderworkerset.sigs.k8s.io/name": name, "role": "leader"}
+        leader = _pod(start, start.arguments_on(0, LEADER), around.resource)
+        worker = _pod(start, start.arguments_on(NUMBER, LEADER), around.resource, answers=False)
+        spec = {
+            "replicas": copies,
+            "leaderWorkerTemplate": {
+                "size": start.machines,
+                "restartPolicy": "RecreateGroupOnPodRestart",
+                "leaderTemplate": {"metadata": {"labels": labels | {"role": "leader"}}, "spec": leader},
+                "workerTemplate": {"metadata": {"labels": labels}, "spec": worker},
             },
-        },
+        }
+        kind = {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet"}
+    documents: list[dict[str, Any]] = [
+        {**kind, "metadata": {"name": name, "labels": labels}, "spec": spec},
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": name, "labels": labels},
+            "metadata": {"name": name if start.machines == 1 else f"{name}-leader", "labels": labels},
             "spec": {
-                "selector": labels,
+                "selector": selector,
                 "ports": [{"name": "http", "port": starter.port, "targetPort": "http"}],
             },
         },
@@ -179,3 +189,39 @@ def kubernetes(start: Start) -> str:
             }
         )
     return _head(start, "Kubernetes manifest") + "---\n".join(map(block, documents))
+
+
+def _pod(start: Start, arguments: Sequence[str], resource: str, *, answers: bool = True) -> dict[str, Any]:
+    """The pod of one machine of a copy; one that does not answer has no port and no probes."""
+    starter, name = start.starter, start.label
+    probe = {"httpGet": {"path": starter.health, "port": "http"}, "periodSeconds": PROBE_S}
+    mounts = [{"name": "shared-memory", "mountPath": "/dev/shm"}]
+    shared = {"medium": "Memory", "sizeLimit": f"{SHARED_GIB * _devices(start)}Gi"}
+    volumes: list[dict[str, Any]] = [{"name": "shared-memory", "emptyDir": shared}]
+    container: dict[str, Any] = {"name": "server", "image": image(start)}
+    if starter.contained:
+        container["command"] = list(starter.contained)
+    container["args"] = _arguments(start, arguments)
+    if answers:
+        container["ports"] = [{"name": "http", "containerPort": starter.port}]
+    if _runs_file(start):
+        mounts.append({"name": "models", "mountPath": "/models"})
+        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}})
+    else:
+        token = {"secretKeyRef": {"name": "huggingface", "key": "token", "optional": True}}
+        container["env"] = [{"name": "HF_TOKEN", "valueFrom": token}]
+        mounts.append({"name": "weights", "mountPath": CACHE})
+        volumes.append({"name": "weights", "emptyDir": {}})
+    if start.options:
+        mounts.append({"name": "options", "mountPath": f"/etc/{OPTIONS_FILE}", "subPath": OPTIONS_FILE})
+        volumes.append({"name": "options", "configMap": {"name": f"{name}-options"}})
+    container["resources"] = {
+        "limits": {resource: _devices(start)},
+        "requests": {"memory": f"{host_gib(start)}Gi"},
+    }
+    if answers:
+        container["startupProbe"] = probe | {"failureThreshold": start_up_s(start) // PROBE_S}
+        container["readinessProbe"] = probe | {"failureThreshold": 3}
+        container["livenessProbe"] = probe | {"failureThreshold": 3, "timeoutSeconds": 5}
+    container["volumeMounts"] = mounts
+    return {"containers": [container], "volumes": volumes}
