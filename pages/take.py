@@ -39,7 +39,7 @@ for tab, found in zip(tabs, begun.values(), strict=False):
 if tabs[-1].open:
     with tabs[-1]:
         ready = next(iter(begun.values()), None)
-        takeaway.files(scenario, figures, chosen, ready.command if ready else "")
+        takeaway.files(scenario, figures, chosen, ready)
 if refused:
     with st.expander(f"Not offered: {wording.listed(list(refused))}", expanded=not begun):
         for why in refused.values():

@@ -131,12 +131,13 @@ def test_the_json_is_strict_and_complete():
     assert any(row["value"] is None for row in read["figures"])
 
 
-def made(query, title="A title", command="run", link="https://x/?v=1"):
+def made(query, title="A title", commands=(("", "run"),), link="https://x/?v=1"):
     scenario, found, rows = of(query)
     parts = {wording.NAMES[name]: float(size) for name, size in found.memory_bytes.items()}
     return report(
         title=title, answer=answers.verdict(scenario, found, None), asked=asked(scenario), found=rows, memory=parts,
-        colours=dict.fromkeys(parts, "#000000"), basis="basis", command=command, link=link, made=date(2026, 11, 22),
+        colours=dict.fromkeys(parts, "#000000"), basis="basis", commands=dict(commands), link=link,
+        made=date(2026, 11, 22),
     )  # fmt: skip
 
 
@@ -149,7 +150,12 @@ def test_a_report_stands_alone_with_both_charts(query):
 
 
 def test_a_report_escapes_what_comes_from_outside():
-    page = made("", title="<img src=x onerror=alert(1)>", command="</pre><script>1</script>", link='"><b>')
+    page = made(
+        "",
+        title="<img src=x onerror=alert(1)>",
+        commands={"<script>2</script>": "</pre><script>1</script>"},
+        link='"><b>',
+    )
     assert "<img" not in page and "<script" not in page and "<b>" not in page
 
 

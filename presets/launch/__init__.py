@@ -180,8 +180,8 @@ def _wholes(scenario: Scenario, starter: Starter, count: int) -> list[str]:
         )
     if copies > 1:
         notes.append(
-            f"This starts one of {copies} copies. Start each on devices and, on one machine, a port of its own, and "
-            "spread the requests over them."
+            f"This starts one of {copies} copies: start each on devices of its own and, where they share a machine, on "
+            "a port of its own, then spread the requests over them. The files for containers start all of them."
         )
     return notes
 

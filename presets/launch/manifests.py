@@ -70,10 +70,15 @@ def _head(start: Start, what: str) -> str:
     cluster = ["The LeaderWorkerSet controller must run in the cluster: https://lws.sigs.k8s.io/docs/installation/."]
     around = surroundings(str(start.scenario.deployment.accelerator.name))
     kind = [f"{around.resource}, or {around.note}."] if around and around.note and what == "Kubernetes manifest" else []
+    claim = "Put the GGUF file on the PersistentVolumeClaim `models`."
+    if not _runs_file(start):
+        size = ceil(weight_bytes(start.scenario.model, start.scenario.weight_format) / GIB)
+        claim = f"Each pod downloads {size:,} GiB into `weights`: a PersistentVolumeClaim in its place keeps them."
     lines = [
         f"{what} of {start.label} on {starter.name}, as version {starter.version} documents ({starter.checked}).",
         *(note for note in start.notes if HEAD not in note and not note.startswith("This starts one of")),
         *(cluster if start.machines > 1 else []),
+        *([claim] if what == "Kubernetes manifest" else []),
         *kind,
         *image_note,
         *group_note,

@@ -8,6 +8,7 @@ from typing import Any
 
 from calculators.estimate import Scenario, batch_per_replica
 from calculators.serving import Load, mtp_draft_cost
+from presets.catalog import accelerator_facts
 from presets.launch.documented import MISSING, CannotStart, Starter
 
 OPTIONS_FILE = "trtllm.yaml"
@@ -124,7 +125,7 @@ def _hits(traffic: Load) -> str:
 def _vllm(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
     context, requests, tokens = _numbers(scenario)
-    yield from _listen(starter)
+    yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tensor-parallel-size", "--pipeline-parallel-size")
     if asked.machines > 1:
         yield from _several(asked, "--master-addr", HEAD)
@@ -164,7 +165,7 @@ def _sglang(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
     context, requests, tokens = _numbers(scenario)
     yield Setting(flag="--model-path", value=asked.model, why="the weights")
-    yield from _listen(starter)
+    yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tp-size", "--pp-size")
     if asked.machines > 1:
         yield from _several(asked, "--dist-init-addr", f"{HEAD}:{MEETING_PORT}")
@@ -196,7 +197,7 @@ def _sglang(asked: Asked) -> Iterator[Setting]:
 def _tensorrt_llm(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
     context, requests, tokens = _numbers(scenario)
-    yield from _listen(starter)
+    yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tp_size", "--pp_size")
     if asked.machines > 1:
         each = scenario.deployment.tensor_parallel * scenario.deployment.pipeline_parallel // asked.machines
@@ -211,7 +212,9 @@ def _tensorrt_llm(asked: Asked) -> Iterator[Setting]:
     yield Setting(flag="--config", value=OPTIONS_FILE, why="what follows, in a file")
     yield from asked.weights
     cache = _cache(scenario, starter, "kv_cache_config.dtype")
-    yield Setting(flag=cache.flag, value=cache.value, why=cache.why, option=True)
+    kept = "as the checkpoint says: 16 bits, or FP8 where its makers quantized the cache too"
+    why = kept if cache.value == "auto" and scenario.weight_format.name != "BF16" else cache.why
+    yield Setting(flag=cache.flag, value=cache.value, why=why, option=True)
     share = _share(scenario)
     if share is not None:
         yield Setting(
@@ -256,7 +259,7 @@ def _llama_cpp(asked: Asked) -> Iterator[Setting]:
     if _experts(scenario) > 1:
         raise CannotStart("llama.cpp documents no expert parallel: make groups of experts 1.")
     yield Setting(flag="--model" if asked.model.startswith("/") else "--hf-repo", value=asked.model, why="the weights")
-    yield from _listen(starter)
+    yield from _listen(scenario, starter)
     if deployment.tensor_parallel > 1:
         why = f"each layer is cut over {int(deployment.tensor_parallel)} devices; its makers call it experimental"
         yield Setting(flag="--split-mode", value="tensor", why=why)
@@ -286,8 +289,11 @@ def _llama_cpp(asked: Asked) -> Iterator[Setting]:
         yield Setting(flag=count, value=drafts.tokens, why="tokens drafted a step")
 
 
-def _listen(starter: Starter) -> Iterator[Setting]:
-    yield Setting(flag="--host", value="0.0.0.0", why="answers other machines: keep it behind a gateway")
+def _listen(scenario: Scenario, starter: Starter) -> Iterator[Setting]:
+    if accelerator_facts()[str(scenario.deployment.accelerator.name)].kind in ("laptop", "phone"):
+        yield Setting(flag="--host", value="127.0.0.1", why="answers this device alone")
+    else:
+        yield Setting(flag="--host", value="0.0.0.0", why="answers other machines: keep it behind a gateway")
     yield Setting(flag="--port", value=starter.port, why="its usual port")
 
 

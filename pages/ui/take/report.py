@@ -97,7 +97,7 @@ def report(
     memory: Mapping[str, float],
     colours: Mapping[str, str],
     basis: str,
-    command: str,
+    commands: Mapping[str, str],
     link: str,
     made: date,
 ) -> str:
@@ -108,8 +108,8 @@ def report(
         f"<td>{escape(figures[name].interval)}</td></tr>"
         for name in ROWS
     )
-    one_line = escape(command.replace(" \\\n ", ""))
-    start = f"<h2>Start</h2><pre>{one_line}</pre>" if command else ""
+    lines = [f"# {where}\n" * bool(where) + text.replace(" \\\n ", "") for where, text in commands.items()]
+    start = f"<h2>Start</h2><pre>{escape(chr(10).join(lines))}</pre>" if lines else ""
     capacity = figures["Memory that a device gives"].value
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

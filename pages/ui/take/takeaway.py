@@ -33,9 +33,12 @@ def plain(text: str) -> str:
 
 
 def command(begun: Start) -> None:
-    """The command, its file of options, and each setting with the number it comes from."""
+    """The commands, the file of options, and each setting with the number it comes from."""
     starter = begun.starter
-    st.code(begun.command, language="bash", wrap_lines=True)
+    for where, text in begun.commands.items():
+        if where:
+            st.caption(f"{where}:")
+        st.code(text, language="bash", wrap_lines=True)
     if begun.options:
         st.caption(f"{OPTIONS_FILE}, beside it:")
         st.code(begun.options, language="yaml")
@@ -113,7 +116,7 @@ def asked(scenario: Scenario) -> str:
     return " · ".join(parts)
 
 
-def files(scenario: Scenario, figures: Estimate, chosen: Inputs, start: str) -> None:
+def files(scenario: Scenario, figures: Estimate, chosen: Inputs, begun: Start | None) -> None:
     """The estimate as CSV, as JSON and as a report of one page."""
     spans = intervals(scenario, figures, records.own_errors(scenario, chosen.fit))
     found = every_figure(scenario, figures, spans)
@@ -130,7 +133,7 @@ def files(scenario: Scenario, figures: Estimate, chosen: Inputs, start: str) -> 
         memory={wording.NAMES[name]: size for name, size in parts.items()},
         colours={wording.NAMES[name]: drawing.colour(name) for name in parts},
         basis=f"{engine.name}: {engine.source}. {basis}",
-        command=start,
+        commands=begun.commands if begun else {},
         link=address,
         made=datetime.now(UTC).date(),
     )
