@@ -8,6 +8,7 @@ from datetime import date
 from math import isfinite, nan
 from urllib.parse import parse_qs
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -15,11 +16,12 @@ from calculators.estimate import estimate
 from pages.ui.controls import records
 from pages.ui.explain import answers, wording
 from pages.ui.figures import Figure, as_csv, as_json, figures, named, show
-from pages.ui.links.query import from_query
+from pages.ui.links.query import from_query, to_query
 from pages.ui.take.report import report
-from pages.ui.take.takeaway import asked, plain
+from pages.ui.take.takeaway import asked, plain, sheet
 from presets.intervals import intervals
 from presets.launch import start
+from tests.browser import chromium
 
 QUERY = "model=Llama+3.1+70B&weights=FP8+per+tensor&tp=4&batch=50&engine=vLLM&hits=0.5"
 
@@ -131,12 +133,12 @@ def test_the_json_is_strict_and_complete():
     assert any(row["value"] is None for row in read["figures"])
 
 
-def made(query, title="A title", commands=(("", "run"),), link="https://x/?v=1"):
+def made(query, title="A title", commands=(("", "run"),), notes=("<u>",), link="https://x/?v=1"):
     scenario, found, rows = of(query)
     parts = {wording.NAMES[name]: float(size) for name, size in found.memory_bytes.items()}
     return report(
         title=title, answer=answers.verdict(scenario, found, None), asked=asked(scenario), found=rows, memory=parts,
-        colours=dict.fromkeys(parts, "#000000"), basis="basis", commands=dict(commands), link=link,
+        colours=dict.fromkeys(parts, "#000000"), basis="basis", commands=dict(commands), notes=notes, link=link,
         made=date(2026, 11, 22),
     )  # fmt: skip
 
@@ -147,6 +149,61 @@ def test_a_report_stands_alone_with_both_charts(query):
     assert page.count("<svg") == 2 and "nan" not in page.lower().replace("financ", "")
     assert "<script" not in page and not re.search(r"(?:src|href)=", page)
     assert "22 November 2026" in page and "https://x/?v=1" in page
+
+
+BIG = (
+    "model=DeepSeek-V3+671B&weights=FP8+block+128&tp=8&pp=2&batch=256&engine=SGLang&device=NVIDIA+H200+SXM",
+    "model=DeepSeek-V3+671B&weights=NVFP4+experts+only&tp=8&pp=3&copies=7&batch=1024&engine=vLLM&prompt=32k&output=4k"
+    "&drafts=4&drafter=a+fifth+of+a+step&hits=0.5&ep=8&cache=FP8",
+    "model=gpt-oss+120B&weights=MXFP4&engine=TensorRT-LLM&batch=32&drafts=3",
+)
+SMALL = "weights=Q5_K_M&engine=llama.cpp&device=Apple+M4+Max+(40-core+GPU)&batch=1"
+
+
+def sheets(query):
+    """The report of a link, with the start of its engine."""
+    inputs = from_query(query)[0]
+    scenario, found, _ = of(query)
+    begun = start(scenario, scenario.engine.name, records.load(inputs, scenario.model))
+    address = f"https://weighbridge.example/take?{to_query(inputs, 'take')}"
+    return begun, sheet(scenario, found, intervals(scenario, found), begun, address)
+
+
+@pytest.mark.browser
+def test_a_report_prints_on_one_sheet_of_a4():
+    with chromium() as browser:
+        page = browser.new_page()
+        for query in ("", QUERY, SMALL, *BIG):
+            page.set_content(sheets(query)[1])
+            printed = page.pdf(format="A4")
+            assert len(re.findall(rb"/Type /Page\b", printed)) == 1, query
+
+
+def test_a_report_holds_the_command_of_the_first_machine_what_the_others_change_and_the_file_of_options():
+    begun, page = sheets(BIG[0])
+    assert begun.machines == 2 and page.count("<pre>") == 1 and "--nnodes</span> <span>2" in page
+    assert "On the other machines the same and 1 after --node-rank." in page
+    begun, page = sheets(BIG[1])
+    assert "On the other machines the same with --headless and 1 to 2 after --node-rank." in page
+    begun, page = sheets(BIG[2])
+    assert "# trtllm.yaml\n" in page and "backend:</span> <span>TRITON" in page
+
+
+def test_a_least_time_is_said_to_be_one_in_every_file():
+    _, _, rows = of("device=Apple+M4+Max+(40-core+GPU)&batch=1&weights=Q4_K_M&engine=llama.cpp")
+    assert named(rows)["Each further token"].shown.startswith("≥")
+    read = {row["figure"]: row["bound"] for row in csv.DictReader(io.StringIO(as_csv(rows, link="x", engine="y")))}
+    assert [name for name, bound in read.items() if bound == "at least"] == ["Each further token"]
+    text = as_json(rows, link="x", inputs={}, engine={}, fits=True)
+    assert [row["figure"] for row in json.loads(text)["figures"] if row["bound"] == "at least"] == [
+        "Each further token"
+    ]
+    assert not any(each.least for each in of("")[2])
+
+
+def test_a_table_of_figures_opens_as_numbers():
+    read = pd.read_csv(io.StringIO(as_csv(of(QUERY)[2], link="x", engine="y")))
+    assert {read[name].dtype.kind for name in ("value", "low", "high")} == {"f"} and read["unit"].notna().all()
 
 
 def test_a_report_escapes_what_comes_from_outside():

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Any
 
@@ -20,18 +20,22 @@ from presets.intervals import Intervals
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """One figure in its base unit, NaN where it is unknown; `low` and `high` are the ends of its 80 % interval."""
+    """One figure in its base unit, NaN where it is unknown; `low` and `high` are the ends of its 80 % interval.
+
+    `least`: it is no less than the value, how much more is unknown.
+    """
 
     name: str
     unit: str
     value: float
     low: float = nan
     high: float = nan
+    least: bool = False
 
     @property
     def shown(self) -> str:
         """The value as pages show it."""
-        return show(self.value, self.unit)
+        return ("≥\N{NO-BREAK SPACE}" if self.least and isfinite(self.value) else "") + show(self.value, self.unit)
 
     @property
     def interval(self) -> str:
@@ -74,7 +78,7 @@ def figures(scenario: Scenario, found: Estimate, spans: Intervals) -> tuple[Figu
         Figure(name="Memory of a device", unit="bytes", value=float(found.used_bytes)),
         Figure(name="Memory that a device gives", unit="bytes", value=float(found.capacity_bytes)),
         within("First token", "s", times["first_token_s"], first, known=True),
-        within("Each further token", "s", times["token_s"], token),
+        replace(within("Each further token", "s", times["token_s"], token), least=floor),
         within("Whole batch", "s", times["request_s"], request),
         within("Tokens a second", "tokens/s", times["tokens_per_s"], request.inverse),
         within("Cost, 1M tokens", "USD", price, request),
@@ -99,11 +103,16 @@ def as_csv(found: Sequence[Figure], *, link: str, engine: str) -> str:
     """A line a figure: name, unit, value, interval, and what it was computed with; an unknown figure is empty."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("figure", "unit", "value", "low", "high", "interval", "engine", "link_version", "link"))
+    rows.writerow(("figure", "unit", "bound", "value", "low", "high", "interval", "engine", "link_version", "link"))
     for each in found:
         numbers = (repr(end) if isfinite(end) else "" for end in (each.value, each.low, each.high))
-        rows.writerow((each.name, each.unit, *numbers, f"{LEVEL:g}", _cell(engine), VERSION, _cell(link)))
+        rows.writerow((each.name, each.unit, _bound(each), *numbers, f"{LEVEL:g}", _cell(engine), VERSION, _cell(link)))
     return text.getvalue()
+
+
+def _bound(each: Figure) -> str:
+    """What its value is: the figure itself, or the least that it can be."""
+    return "at least" if each.least else "predicted"
 
 
 def _cell(text: str) -> str:
@@ -116,7 +125,7 @@ def as_json(
 ) -> str:
     """All figures with what they were computed from, as JSON; an unknown figure is null."""
     rows = [
-        {"figure": each.name, "unit": each.unit}
+        {"figure": each.name, "unit": each.unit, "bound": _bound(each)}
         | {key: end if isfinite(end) else None for key, end in _numbers(each).items()}
         for each in found
     ]

@@ -15,7 +15,7 @@ from pages.ui.figures import figures as every_figure
 from pages.ui.links.fields import FIELDS, Inputs
 from pages.ui.links.query import to_query
 from pages.ui.take.report import report
-from presets.intervals import intervals
+from presets.intervals import Intervals, intervals
 from presets.launch import OPTIONS_FILE, CannotStart, Start, label, starters
 from presets.launch.manifests import compose, kubernetes
 
@@ -116,27 +116,48 @@ def asked(scenario: Scenario) -> str:
     return " · ".join(parts)
 
 
+def starts(begun: Start | None) -> tuple[dict[str, str], tuple[str, ...]]:
+    """A start in short: its command and its file of options, by where each stands, and what else is to be known."""
+    if begun is None:
+        return {}, ()
+    where, command = next(iter(begun.commands.items()))
+    texts = {where: command} | ({OPTIONS_FILE: begun.options} if begun.options else {})
+    if len(begun.commands) == 1:
+        return texts, begun.notes
+    further = " and ".join(each.flag for each in begun.settings if each.only == "others")
+    numbers = "1" if begun.machines == 2 else f"1 to {begun.machines - 1}"
+    same = f"On the other machines the same{further and f' with {further}'} and {numbers} after --node-rank."
+    return texts, (same, *begun.notes)
+
+
+def sheet(scenario: Scenario, figures: Estimate, spans: Intervals, begun: Start | None, address: str) -> str:
+    """The report of an estimate and of its start, of one page."""
+    parts, engine = {name: float(size) for name, size in figures.memory_bytes.items()}, scenario.engine
+    first, token, _ = uncertainty.intervals_shown(scenario, figures, spans)
+    basis = f"{uncertainty.interval_basis(spans.first_token, first)} {uncertainty.interval_basis(spans.token, token)}"
+    commands, notes = starts(begun)
+    return report(
+        title=f"{scenario.model.name} on {answers.devices_text(scenario)}",
+        answer=answers.verdict(scenario, figures, None),
+        asked=asked(scenario),
+        found=every_figure(scenario, figures, spans),
+        memory={wording.NAMES[name]: size for name, size in parts.items()},
+        colours={wording.NAMES[name]: drawing.colour(name) for name in parts},
+        basis=f"{engine.name}: {engine.source}. {basis}",
+        commands=commands,
+        notes=notes,
+        link=address,
+        made=datetime.now(UTC).date(),
+    )
+
+
 def files(scenario: Scenario, figures: Estimate, chosen: Inputs, begun: Start | None) -> None:
     """The estimate as CSV, as JSON and as a report of one page."""
     spans = intervals(scenario, figures, records.own_errors(scenario, chosen.fit))
     found = every_figure(scenario, figures, spans)
     address, engine = link(chosen), scenario.engine
     inputs = {name: field.label(getattr(chosen, name)) for name, field in FIELDS.items() if not field.pages}
-    parts = {name: float(size) for name, size in figures.memory_bytes.items()}
-    first, token, _ = uncertainty.intervals_shown(scenario, figures, spans)
-    basis = f"{uncertainty.interval_basis(spans.first_token, first)} {uncertainty.interval_basis(spans.token, token)}"
-    page = report(
-        title=f"{scenario.model.name} on {answers.devices_text(scenario)}",
-        answer=answers.verdict(scenario, figures, None),
-        asked=asked(scenario),
-        found=found,
-        memory={wording.NAMES[name]: size for name, size in parts.items()},
-        colours={wording.NAMES[name]: drawing.colour(name) for name in parts},
-        basis=f"{engine.name}: {engine.source}. {basis}",
-        commands=begun.commands if begun else {},
-        link=address,
-        made=datetime.now(UTC).date(),
-    )
+    page = sheet(scenario, figures, spans, begun, address)
     data = as_json(
         found,
         link=address,
