@@ -446,7 +446,7 @@ def test_a_repository_is_named_only_where_the_source_names_it():
     begun = start(scenario(weights="AWQ 4-bit g64"), "vLLM")
     assert begun.model == f"{MISSING}/llama-3-1-8b-awq-4-bit-g64"
     assert "calls awq" in begun.notes[0] and "meta-llama/Llama-3.1-8B holds BF16" in begun.notes[0]
-    assert "AutoAWQ makes one of 16 bits (https://" in begun.notes[0]
+    assert "AutoAWQ makes one of 16 bits, see https://" in begun.notes[0]
 
 
 @pytest.mark.parametrize("each", checkpoints(), ids=lambda each: f"{each.model} {each.format}")

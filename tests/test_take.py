@@ -220,6 +220,12 @@ def test_a_sentence_from_outside_is_no_markdown():
     assert plain("a *b* [c](d) $e$ <f>") == r"a \*b\* \[c\]\(d\) \$e\$ \<f\>"
 
 
+def test_an_address_in_a_sentence_stays_one():
+    text = "see https://a.example/b_c/#d-e. *x* (https://a.example/)"
+    assert plain(text) == r"see https://a.example/b_c/#d-e. \*x\* \(https://a.example/\)"
+    assert plain("https://x](javascript:1) [y]") == r"https://x\]\(javascript:1\) \[y\]"
+
+
 def test_figures_are_shown_as_pages_show_them():
     assert show(2.0**30, "bytes") == "1.00 GiB" and show(0.0123, "s") == "12.3 ms"
     assert show(8.0, "devices") == "8" and show(0.18, "USD") == "$0.18" and show(nan, "J") == "unknown"

@@ -214,8 +214,8 @@ def _check_device(scenario: Scenario, starter: Starter) -> None:
     for maker_of, place in starter.elsewhere.items():
         if card.startswith(f"{maker_of} "):
             raise CannotStart(
-                f"{name} runs on {card} by software with versions of its own ({place}), so no start of it is written "
-                "here."
+                f"{name} runs on {card} by software with versions of its own, so no start of it is written here; see "
+                f"{place}."
             )
     if vendor not in starter.vendors:
         raise CannotStart(f"{name}'s builds run on devices of {_listed(dict.fromkeys(starter.vendors))}, not {vendor}.")
@@ -254,7 +254,7 @@ def _model(scenario: Scenario, starter: Starter, notes: list[str]) -> tuple[str,
     words = "in 16 bits" if fmt.name == "BF16" else f"quantized to {fmt.name}, which {starter.name} calls {called}"
     beside = f"; {known} holds {stored}" if known else ""
     by, place = maker(fmt.name)
-    made = f" {by} makes one of 16 bits ({place})." if by and stored == "BF16" else ""
+    made = f" {by} makes one of 16 bits, see {place}." if by and stored == "BF16" else ""
     notes.append(
         f"No repository of {name} {words} is known here{beside}: put yours in place of {placeholder}.{made} "
         "Its own config says how it is stored, so no flag does."

@@ -1,5 +1,6 @@
 """What does a visitor take along? A start as code with its reasons, files for containers, the estimate as files."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -27,8 +28,16 @@ def order(engine: str) -> list[str]:
     return sorted(starters(), key=lambda name: name != engine)
 
 
+ADDRESS = re.compile(r"(https://[\w./#-]*[\w/#-])", re.ASCII)
+
+
 def plain(text: str) -> str:
-    """A sentence for Markdown in which no sign has a meaning."""
+    """A sentence for Markdown in which no sign has a meaning; addresses stay what they are."""
+    parts = ADDRESS.split(text)
+    return "".join(each if number % 2 else _escaped(each) for number, each in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|~$" else sign for sign in text)
 
 
