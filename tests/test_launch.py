@@ -128,6 +128,11 @@ def check_files(begun):
             for each in service.get("deploy", {}).get("resources", {}).get("reservations", {}).get("devices", [])
             for device in each["device_ids"]
         ]
+        if begun.vendor != "NVIDIA":
+            names = ("HIP_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
+            seen = [service["environment"].get(name) for service in services["services"].values() for name in names]
+            taken = ",".join(filter(None, seen)).split(",")
+            assert len(taken) == begun.devices * len(services["services"])
         assert len(taken) == len(set(taken)), "no two copies share a device"
         assert services["services"].keys() and len(services["services"]) == begun.scenario.deployment.replicas
     except CannotStart as refused:
@@ -349,7 +354,8 @@ def test_a_copy_on_two_machines_is_a_leader_worker_set_whose_pods_know_their_pla
     assert group["spec"]["replicas"] == 3 and group["spec"]["leaderWorkerTemplate"]["size"] == 2
     assert service["metadata"]["name"] == "deepseek-v3-671b-leader", "the set's own name is its pods' service"
     (_, leader), (_, worker) = pods(group)
-    assert leader["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": 8}
+    resources = leader["containers"][0]["resources"]
+    assert resources == {"limits": {"nvidia.com/gpu": 8}, "requests": {"memory": "330Gi"}}, "half of 627 GiB, 16 shared"
     assert worker["containers"][0]["args"][-1] != leader["containers"][0]["args"] and "--headless" in str(worker)
     with pytest.raises(CannotStart, match="2 machines"):
         compose(begun)
@@ -441,6 +447,8 @@ def test_what_is_written_as_yaml_is_read_back(tree):
 def test_a_repository_is_named_only_where_the_source_names_it():
     assert repository(scenario()) == "meta-llama/Llama-3.1-8B"
     assert repository(scenario(model="MoE 175B (32 experts, top-2)")) == ""
+    assert repository(scenario(model="DeepSeek-V2 236B")) == "deepseek-ai/DeepSeek-V2"
+    assert repository(scenario(model="Nemotron-4 15B")) == "", "it is on no hub"
     changed = replace(models()["Llama 3.1 8B"], name="Llama 3.1 8B, changed")
     assert repository(replace(scenario(), model=changed)) == ""
     begun = start(scenario(weights="AWQ 4-bit g64"), "vLLM")

@@ -21,7 +21,7 @@ __all__ = [
     "HEAD", "MISSING", "OPTIONS_FILE", "CannotStart", "Setting", "Start", "Starter", "label", "machines", "repository",
     "start", "starters",
 ]  # fmt: skip
-REPOSITORY = re.compile(r"config\.json of ([\w.-]+/[\w.-]+), ", re.ASCII)
+REPOSITORY = re.compile(r"(?:config\.json|inference config|sizes) of ([\w.-]+/[\w.-]+), ", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,8 @@ GIB = 2**30
 SHARED_GIB = 2  # of /dev/shm for each device: docs.vllm.ai/en/stable/deployment/k8s gives one device 2 GiB
 # Choices, no measurements: a start may download its weights at 1 Gbit/s and then take ten minutes.
 DOWNLOAD_BYTES_PER_S, WARM_UP_S, PROBE_S = 125_000_000, 600, 10
+# What names the devices that a process sees: rocm.docs.amd.com, GPU isolation; vllm/platforms/xpu.py of Level Zero.
+CHOSEN = {"AMD": "HIP_VISIBLE_DEVICES", "Intel": "ZE_AFFINITY_MASK"}
 CACHE = "/root/.cache/huggingface"
 LEADER, NUMBER = "$(LWS_LEADER_ADDRESS)", "$(LWS_WORKER_INDEX)"  # that a LeaderWorkerSet sets in each pod
 
@@ -127,9 +129,9 @@ def compose(start: Start) -> str:
         else:
             service["devices"] = (["/dev/kfd"] if start.vendor == "AMD" else []) + ["/dev/dri"]
             service["group_add"] = ["${VIDEO_GROUP:-video}", "${RENDER_GROUP:-render}"]
+            environment[CHOSEN[start.vendor]] = ",".join(devices)
             if start.vendor == "AMD":
                 service["security_opt"] = ["seccomp=unconfined"]
-                environment["HIP_VISIBLE_DEVICES"] = ",".join(devices)
         if environment:
             service["environment"] = environment
         test = f"curl -fsS http://localhost:{starter.port}{starter.health}"
