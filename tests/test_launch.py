@@ -102,6 +102,8 @@ def check(begun):
         assert yaml.safe_load(begun.options)
     for command in begun.commands.values():
         assert (MISSING in command + begun.options) <= any(MISSING in note for note in begun.notes)
+    if begun.machines > 1 and not begun.launcher:
+        assert valued(begun)["--nnodes"] == begun.machines and len(begun.commands) == 2
     *_, other = begun.commands.values()
     flags = [word for word in shlex.split(other.replace("\\\n", " ")) if word.startswith("--")]
     assert begun.machines == 1 or begun.launcher or flags == given
@@ -199,6 +201,9 @@ CASES = (
          "--ep-size": 4, "--speculative-algorithm": "NEXTN", "--speculative-num-steps": 2,
          "--speculative-num-draft-tokens": 3, "--model-path": "deepseek-ai/DeepSeek-V3",
      }),
+    ("SGLang", {"tensor_parallel": 16}, Load(), {
+        "--nnodes": 2, "--node-rank": 0, "--dist-init-addr": "REPLACE-ME-ADDRESS:20000",
+    }),
     ("SGLang", {}, Load(draft_tokens=4), {"--speculative-algorithm": "NGRAM", "--speculative-num-draft-tokens": 4}),
     ("SGLang", {}, Load(draft_tokens=4, draft_cost=0.2), {"--speculative-draft-model-path": f"{MISSING}/draft-model"}),
     ("TensorRT-LLM", {"cache": "NVFP4", "tensor_parallel": 2, "device": BLACKWELL}, Load(), {
