@@ -8,7 +8,8 @@ from typing import Any
 # Texts that every reader of YAML takes for themselves, bare: no number, no sign that YAML gives a meaning.
 PLAIN = re.compile(r"-{0,2}[A-Za-z/](?:[A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?", re.ASCII)
 WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # that YAML 1.1 reads as something else
-LINES = re.compile(r"(?:[!-~][ -~]*\n)+", re.ASCII)
+# Texts of several lines that stand as they are: the first without an indent, none with a space at its end.
+LINES = re.compile(r"[!-~](?:[ -~]*[!-~])?\n(?: *[!-~](?:[ -~]*[!-~])?\n)*", re.ASCII)
 
 
 def _text(value: Any) -> str:

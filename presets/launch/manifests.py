@@ -4,7 +4,7 @@ A copy that takes several machines is a LeaderWorkerSet (lws.sigs.k8s.io), which
 leader's address: docs.vllm.ai, deployment/frameworks/lws; github.com/kubernetes-sigs/lws, docs/examples/sglang.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
@@ -64,28 +64,36 @@ def _arguments(start: Start, arguments: Sequence[str]) -> list[str]:
 def _head(start: Start, what: str) -> str:
     """Comments at the top of a file: what it is of, by which version's documents, what must still be stated."""
     starter = start.starter
-    image_note = [f"State the image's tag for your card: {starter.images_source}"] if MISSING in image(start) else []
-    groups = start.vendor != "NVIDIA" and what == "docker compose"
-    group_note = (
-        ["VIDEO_GROUP and RENDER_GROUP: the numbers that `getent group video render` prints."] if groups else []
-    )
-    cluster = ["The LeaderWorkerSet controller must run in the cluster: https://lws.sigs.k8s.io/docs/installation/."]
-    around = surroundings(str(start.scenario.deployment.accelerator.name))
-    kind = [f"{around.resource}, or {around.note}."] if around and around.note and what == "Kubernetes manifest" else []
-    claim = "Put the GGUF file on the PersistentVolumeClaim `models`."
-    if not _runs_file(start):
-        size = ceil(weight_bytes(start.scenario.model, start.scenario.weight_format) / GIB)
-        claim = f"Each pod downloads {size:,} GiB into `weights`: a PersistentVolumeClaim in its place keeps them."
     lines = [
         f"{what} of {start.label} on {starter.name}, as version {starter.version} documents ({starter.checked}).",
         *(note for note in start.notes if HEAD not in note and not note.startswith("This starts one of")),
-        *(cluster if start.machines > 1 else []),
-        *([claim] if what == "Kubernetes manifest" else []),
-        *kind,
-        *image_note,
-        *group_note,
+        *(_cluster_notes(start) if what == "Kubernetes manifest" else _machine_notes(start)),
     ]
+    if MISSING in image(start):
+        lines.append(f"State the image's tag for your card: {starter.images_source}")
     return "".join(f"# {_plain(line)}\n" for line in lines)
+
+
+def _machine_notes(start: Start) -> Iterator[str]:
+    if not _runs_file(start):
+        yield "Where the repository asks who you are, put your Hugging Face token into HF_TOKEN before the start."
+    if start.vendor != "NVIDIA":
+        yield "VIDEO_GROUP and RENDER_GROUP: the numbers that `getent group video render` prints."
+
+
+def _cluster_notes(start: Start) -> Iterator[str]:
+    around = surroundings(str(start.scenario.deployment.accelerator.name))
+    if start.machines > 1:
+        yield "The LeaderWorkerSet controller must run in the cluster: https://lws.sigs.k8s.io/docs/installation/."
+        yield "Its pods meet over the cluster's network; InfiniBand takes a resource of its own, which is not written here."
+    if around and around.note:
+        yield f"{around.resource}, or {around.note}."
+    if _runs_file(start):
+        yield "Put the file on the PersistentVolumeClaim `models`."
+    else:
+        size = ceil(weight_bytes(start.scenario.model, start.scenario.weight_format) / GIB)
+        yield "Where the repository asks who you are: kubectl create secret generic huggingface --from-literal=token=..."
+        yield f"Each pod downloads {size:,} GiB into `weights`: a PersistentVolumeClaim in its place keeps them."
 
 
 def _plain(text: str) -> str:
