@@ -76,7 +76,7 @@ def _head(start: Start, what: str) -> str:
 
 def _machine_notes(start: Start) -> Iterator[str]:
     if not _runs_file(start):
-        yield "Where the repository asks who you are, put your Hugging Face token into HF_TOKEN before the start."
+        yield "If the repository asks who you are, put your Hugging Face token into HF_TOKEN before the start."
     if start.vendor != "NVIDIA":
         yield "VIDEO_GROUP and RENDER_GROUP: the numbers that `getent group video render` prints."
 
@@ -85,14 +85,14 @@ def _cluster_notes(start: Start) -> Iterator[str]:
     around = surroundings(str(start.scenario.deployment.accelerator.name))
     if start.machines > 1:
         yield "The LeaderWorkerSet controller must run in the cluster: https://lws.sigs.k8s.io/docs/installation/."
-        yield "Its pods meet over the cluster's network; InfiniBand takes a resource of its own, which is not written here."
+        yield "Its pods meet over the cluster's network; InfiniBand takes a resource of its own, not written here."
     if around and around.note:
         yield f"{around.resource}, or {around.note}."
     if _runs_file(start):
         yield "Put the file on the PersistentVolumeClaim `models`."
     else:
         size = ceil(weight_bytes(start.scenario.model, start.scenario.weight_format) / GIB)
-        yield "Where the repository asks who you are: kubectl create secret generic huggingface --from-literal=token=..."
+        yield "If the repository asks who you are: kubectl create secret generic huggingface --from-literal=token=..."
         yield f"Each pod downloads {size:,} GiB into `weights`: a PersistentVolumeClaim in its place keeps them."
 
 
