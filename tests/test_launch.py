@@ -280,6 +280,7 @@ REFUSED = (
     ("vLLM", {"device": "Apple M2 Ultra (76-core GPU)"}, "Apple"),
     ("llama.cpp", {"weights": "Q8_0", "pipeline_parallel": 16}, "2 machines"),
     ("SGLang", {"pipeline_parallel": 2, "_drafts": 3}, "stages"),
+    ("vLLM", {"device": "Intel Arc Pro B60", "tensor_parallel": 16}, "Ray"),
     ("vLLM", {"device": "Google TPU v6e (Trillium)"}, "tpu-inference"),
     ("vLLM", {"device": "Intel Gaudi 3 (OAM)"}, "vllm-gaudi"),
     ("vLLM", {"device": "Intel Arc Pro B60", "weights": "NVFP4"}, "NVFP4"),

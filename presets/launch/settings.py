@@ -127,6 +127,8 @@ def _vllm(asked: Asked) -> Iterator[Setting]:
     context, requests, tokens = _numbers(scenario)
     yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tensor-parallel-size", "--pipeline-parallel-size")
+    if asked.machines > 1 and accelerator_facts()[str(scenario.deployment.accelerator.name)].vendor == "Intel":
+        raise CannotStart("vLLM documents Intel devices of several machines with Ray alone: take fewer to a copy.")
     if asked.machines > 1:
         yield from _several(asked, "--master-addr", HEAD)
         yield Setting(flag="--headless", why="the other machines answer nobody", only="others")
