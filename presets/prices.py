@@ -11,6 +11,7 @@ from presets.catalog import Offer, accelerator_facts, model_facts, offers
 from presets.loader import Entry, load_rows
 
 ON_DEMAND = "on-demand"
+EVERYWHERE = "all listed"  # the region of a price that a provider asks in every region of its own; none to choose
 # The columns of api_prices.csv, and what stands in each; dollars for a million tokens.
 COLUMNS: Mapping[str, type] = MappingProxyType(
     {
@@ -27,7 +28,17 @@ def providers() -> tuple[str, ...]:
 
 def regions() -> tuple[str, ...]:
     """Where devices are rented on demand, as providers call it; many do not say."""
-    return tuple(sorted({offer.region for offer in _on_demand() if offer.region}))
+    return tuple(sorted({offer.region for offer in _on_demand() if offer.region not in ("", EVERYWHERE)}))
+
+
+def _of(provider: str, region: str) -> tuple[Offer, ...]:
+    """The on-demand offers of a provider and in a region, of all where none is named.
+
+    A price whose region is unstated, or that holds wherever its provider is, is in no region by name.
+    """
+    return tuple(
+        offer for offer in _on_demand() if provider in ("", offer.provider) and region in ("", offer.region)
+    )  # fmt: skip
 
 
 @cache
@@ -42,12 +53,11 @@ def cheapest(provider: str = "", region: str = "") -> Mapping[str, Offer]:
     Of equal prices the newer one. An offer that can mean two devices stands for both; devices nobody offers are absent.
     """
     found: dict[str, Offer] = {}
-    for offer in _on_demand():
-        if provider in ("", offer.provider) and region in ("", offer.region):
-            for name in offer.accelerators:
-                best = found.get(name)
-                if best is None or _better(offer, best):
-                    found[name] = offer
+    for offer in _of(provider, region):
+        for name in offer.accelerators:
+            best = found.get(name)
+            if best is None or _better(offer, best):
+                found[name] = offer
     return MappingProxyType({name: found[name] for name in accelerator_facts() if name in found})
 
 
@@ -57,10 +67,10 @@ def _better(offer: Offer, best: Offer) -> bool:
     return offer.quoted > best.quoted
 
 
-def quoted() -> tuple[str, str]:
-    """The oldest and the newest day of an on-demand offer, as far as they are known."""
-    days = [offer.quoted for offer in _on_demand()]
-    return min(days), max(days)
+def quoted(provider: str = "", region: str = "") -> tuple[str, str]:
+    """The oldest and the newest day of an on-demand offer, as far as they are known; empty where there is none."""
+    days = [offer.quoted for offer in _of(provider, region)]
+    return min(days, default=""), max(days, default="")
 
 
 def purchase_usd(device: str) -> float:

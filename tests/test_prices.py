@@ -9,6 +9,7 @@ from presets import loader
 from presets.catalog import accelerators, models, offers
 from presets.loader import PresetError
 from presets.prices import (
+    EVERYWHERE,
     ON_DEMAND,
     api_offers,
     cheapest,
@@ -36,6 +37,31 @@ def test_a_provider_and_a_region_narrow_it():
     assert cheapest("nobody") == {}
     assert "AWS" in providers() and "us-east5" in regions()
     assert quoted() == ("2024-12-23", "2026")
+
+
+@pytest.mark.parametrize("region", regions())
+@pytest.mark.parametrize("provider", ["", *providers()])
+def test_every_offer_of_a_region_counts_there_and_no_other_does(provider, region):
+    there = [
+        offer
+        for offer in offers()
+        if offer.pricing == ON_DEMAND and offer.accelerators and offer.region == region
+        and provider in ("", offer.provider)
+    ]  # fmt: skip
+    asked = cheapest(provider, region)
+    assert set(asked) == {name for offer in there for name in offer.accelerators}
+    for name, offer in asked.items():
+        same = [each for each in there if name in each.accelerators]
+        assert offer in same and offer.usd_per_device_hour == min(each.usd_per_device_hour for each in same)
+    days = [offer.quoted for offer in there]
+    assert quoted(provider, region) == ((min(days), max(days)) if days else ("", ""))
+
+
+def test_a_price_of_every_region_or_of_none_is_in_no_region_by_name():
+    unplaced = {offer.region for offer in offers()} - set(regions())
+    assert {"", EVERYWHERE} <= unplaced
+    for region in regions():
+        assert "Lambda" not in {offer.provider for offer in cheapest(region=region).values()}
 
 
 def test_a_purchase_price_is_known_or_unknown():
