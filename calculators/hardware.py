@@ -100,6 +100,39 @@ def side_by_side(accelerators: Sequence[Accelerator]) -> Fleet:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """What devices stand in: so many of them when full, its height in rack units, and the most that it draws, watts.
+
+    Power is that of the whole server, hosts, network and fans included. What nobody published is UNKNOWN. Every figure
+    may be an array, of the servers of many devices side by side.
+    """
+
+    name: str
+    devices: Quantity = UNKNOWN
+    rack_units: Quantity = UNKNOWN
+    power_w: Quantity = UNKNOWN
+
+    def taken(self, devices: Quantity) -> Quantity:
+        """Servers that so many devices take, a count: devices / devices a server, in whole servers.
+
+        >>> float(Server(name="of eight", devices=8).taken(9))
+        2.0
+        """
+        return np.ceil(np.asarray(devices) / self.devices)[()]
+
+    def rack_units_of(self, devices: Quantity) -> Quantity:
+        """Rack units that so many devices take, 44.45 mm each."""
+        return self.taken(devices) * self.rack_units
+
+    def power_w_of(self, devices: Quantity) -> Quantity:
+        """The most that the servers of so many devices draw from the wall, W, however few of a server's are used."""
+        return self.taken(devices) * self.power_w
+
+
+NO_SERVER = Server(name="")  # of devices whose server nobody published, or that stand in none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Deployment:
     """`replicas` copies of the model, each over tensor_parallel x pipeline_parallel devices; counts may be arrays.
 

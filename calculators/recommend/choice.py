@@ -197,6 +197,8 @@ def fixed_limits(need: Need, budget: Budget) -> dict[str, tuple[str, float]]:
         "price": ("usd_to_buy", budget.usd_to_buy),
         "power": ("power_w", min(need.power_w, budget.power_w)),
         "devices": ("devices", budget.most_devices),
+        "rack units": ("rack_units", budget.rack_units),
+        "server power": ("server_power_w", budget.server_power_w),
     }
 
 
@@ -427,7 +429,7 @@ def shares_of(
     batch = float(given.workload.batch)
     limits: dict[str, tuple[float, float]] = {"memory": (float(figures.used_bytes), float(figures.capacity_bytes))}
     if figures.fits:
-        price = catalog.usd_to_buy.get(str(card.name), np.nan)
+        price, server = catalog.usd_to_buy.get(str(card.name), np.nan), catalog.server_of(str(card.name))
         limits |= {
             "first token": (float(figures.first_token_s), need.first_token_s),
             "time per token": (float(figures.token_s), need.token_s),
@@ -436,6 +438,8 @@ def shares_of(
             "price": (price * devices, budget.usd_to_buy),
             "power": (float(card.power_w) * devices, min(need.power_w, budget.power_w)),
             "devices": (devices, budget.most_devices),
+            "rack units": (float(server.rack_units_of(devices)), budget.rack_units),
+            "server power": (float(server.power_w_of(devices)), budget.server_power_w),
         }
         if need.requests_per_s:
             limits["requests a second"] = (need.requests_per_s * float(figures.request_s), batch)

@@ -27,6 +27,8 @@ WITHOUT: Mapping[str, Callable[[Need, Budget], Asked]] = {
     "rent": lambda need, budget: (need, replace(budget, usd_per_hour=inf, usd_per_month=inf)),
     "price": lambda need, budget: (need, replace(budget, usd_to_buy=max(ANY_PRICE_USD, budget.usd_to_buy))),
     "devices": lambda need, budget: (need, replace(budget, most_devices=inf)),
+    "rack units": lambda need, budget: (need, replace(budget, rack_units=inf)),
+    "server power": lambda need, budget: (need, replace(budget, server_power_w=inf)),
     "score": lambda need, budget: (replace(need, quality=0.0), budget),
     "context": lambda need, budget: (replace(need, context_tokens=0), budget),
 }

@@ -13,7 +13,7 @@ from calculators.architecture import Architecture
 from calculators.attention import Mixer
 from calculators.estimate import Workload
 from calculators.formats import Format
-from calculators.hardware import Accelerator, Engine
+from calculators.hardware import NO_SERVER, Accelerator, Engine, Server
 
 GOALS = ("best quality", "lowest cost", "fastest answers")
 HOURS_A_MONTH = 730  # 365 x 24 / 12
@@ -45,7 +45,9 @@ class Budget:
     """What may be used: so many `devices` of each accelerator named, one kind a deployment, within money and power.
 
     Dollars an hour or a month are what the devices are rented for, `usd_to_buy` what they are bought for; `power_w` is
-    rated power. `most_devices`: of one deployment, as a rack or a room takes. `vendors`: those allowed, all if empty.
+    the rated power of the devices alone. `most_devices`: of one deployment. A rack has so many `rack_units` free and
+    gives `server_power_w`, what whole servers draw from the wall, hosts included. `vendors`: those allowed, all if
+    empty.
     """
 
     devices: Mapping[str, int]
@@ -54,6 +56,8 @@ class Budget:
     usd_to_buy: float = inf
     power_w: float = inf
     most_devices: float = inf
+    rack_units: float = inf
+    server_power_w: float = inf
     vendors: frozenset[str] = frozenset()
 
     @property
@@ -96,7 +100,7 @@ class Catalog:
     `engines` run the weight formats of the family that they are named for, `engine` the others; what an engine can do
     is in `abilities` by its name. `quality` is a measured score by model on one benchmark, `kept` the share of it by
     (model, weight format) and `kept_range` its lowest and highest published. `usd_to_buy` is a device's price,
-    `vendors` who makes it.
+    `vendors` who makes it, `servers` what it stands in.
     """
 
     models: Mapping[str, Architecture]
@@ -111,6 +115,11 @@ class Catalog:
     kept_range: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
     usd_to_buy: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     vendors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    servers: Mapping[str, Server] = field(default_factory=lambda: MappingProxyType({}))
+
+    def server_of(self, accelerator: str) -> Server:
+        """The server that a device stands in; one of unknown figures where none is at hand."""
+        return self.servers.get(accelerator, NO_SERVER)
 
     def engine_of(self, fmt: Format) -> Engine:
         """The engine that runs a weight format."""

@@ -3,10 +3,16 @@
 from dataclasses import dataclass, replace
 from math import inf
 
-from calculators.recommend.choice import Candidate, Recommendation, recommend
+from calculators.recommend.choice import Candidate, Recommendation, fixed_limits, recommend, shares_of
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
 
 MORE_DEVICES = 4  # times those of the budget that are tried
+# What a candidate takes of a limit on money or room, in words.
+TAKES = {
+    "rent": "${:,.2f} an hour allowed", "price": "${:,.0f} allowed", "power": "{:,g} W allowed for the devices",
+    "devices": "{:,.0f} devices allowed", "rack units": "{:,.0f} rack units allowed",
+    "server power": "{:,g} W allowed from the wall",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +54,23 @@ def rescue(found: Recommendation, item: Candidate) -> Rescue | None:
         return Rescue(
             words=f"{extra:,} more of {card}" if extra > 0 else f"on {does.devices:,} devices", candidate=does
         )
-    return _raised(need, budget, alone)
+    return _allowed(found, item) or _raised(need, budget, alone)
 
 
 def _pick(need: Need, budget: Budget, catalog: Catalog) -> Candidate | None:
     return recommend(replace(need, goal=GOALS[1]), budget, catalog).pick
+
+
+def _allowed(found: Recommendation, item: Candidate) -> Rescue | None:
+    """The candidate as it is with the one limit on money or room that it breaks raised to what it takes."""
+    need, budget = found.need, found.budget
+    shares = shares_of(item.scenario, item.estimate, item.quality, need, budget, found.found.catalog)
+    broken = [name for name, share in shares.items() if not share <= 1]
+    if len(broken) != 1 or broken[0] not in TAKES or shares[broken[0]] == inf:
+        return None
+    (name,) = broken
+    words = TAKES[name].format(shares[name] * fixed_limits(need, budget)[name][1])
+    return Rescue(words=words, candidate=replace(item, limits=(), overrun=1.0))
 
 
 def _raised(need: Need, budget: Budget, catalog: Catalog) -> Rescue | None:

@@ -30,7 +30,7 @@ from calculators.estimate import (
     weights_of,
 )
 from calculators.formats import Format, Stack, stack
-from calculators.hardware import Deployment, Engine, Fleet, side_by_side
+from calculators.hardware import Deployment, Engine, Fleet, Server, side_by_side
 from calculators.latency import Work
 from calculators.memory import total
 from calculators.recommend.records import Abilities, Budget, Catalog, Need, divides, keeps_on, runs_on
@@ -64,6 +64,8 @@ class Cells:
     usd_per_hour: Floats
     usd_to_buy: Floats
     power_w: Floats
+    rack_units: Floats
+    server_power_w: Floats  # of whole servers, hosts included
 
     @property
     def devices(self) -> Places:
@@ -162,6 +164,11 @@ def cells(need: Need, budget: Budget, catalog: Catalog, engine: Engine, *, exper
             [card.power_w for card in catalog.accelerators.values()],
         )
     )
+    servers = [catalog.server_of(name) for name in names]
+    server = Server(name="", **{
+        each: np.array([getattr(one, each) for one in servers], dtype=float)[where]
+        for each in ("devices", "rack_units", "power_w")
+    })  # fmt: skip
     hourly, once = known(rent[where] * devices), known(price[where] * devices)
     cost = once if budget.buys else hourly
     order = np.lexsort((batches, groups, copies, stages, devices, cost))
@@ -170,7 +177,8 @@ def cells(need: Need, budget: Budget, catalog: Catalog, engine: Engine, *, exper
     return Cells(
         accelerator=where, tensor_parallel=width, pipeline_parallel=stages, expert_parallel=groups, replicas=copies,
         batch=batches, simpler=sorted_at[stand_ins], cost_usd=cost, usd_per_hour=hourly, usd_to_buy=once,
-        power_w=known(power[where] * devices),
+        power_w=known(power[where] * devices), rack_units=known(server.rack_units_of(devices)),
+        server_power_w=known(server.power_w_of(devices)),
     ).at(order)  # fmt: skip
 
 
