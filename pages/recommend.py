@@ -1,5 +1,7 @@
 """Which model, format and hardware should it be?"""
 
+from math import isfinite
+
 import streamlit as st
 
 from calculators.recommend import choose
@@ -8,7 +10,7 @@ from pages.ui.charts import drawing, tradeoffs
 from pages.ui.controls import session, widgets
 from pages.ui.explain import wording
 from pages.ui.links.values import SOURCES
-from pages.ui.recommend import jobs, needs, weighed, why
+from pages.ui.recommend import jobs, needs, racks, stock, weighed, why
 from pages.ui.recommend.surveys import surveyed
 from presets.quality import quality
 from presets.scenarios import scenarios
@@ -46,7 +48,7 @@ with st.container(border=True):
         widgets.steps(
             "score", f"{chosen.bench} of at least", help="A published score, in per cent, less what a format loses."
         )
-    with st.expander("More: benchmark, load, devices, prices, formats"):
+    with st.expander("More: benchmark, load, devices, rack, prices, formats"):
         left, middle, right = st.columns(3, gap="large")
         with left:
             widgets.choice("bench", "Benchmark", help="Whose score is asked for; those that most models have first.")
@@ -64,12 +66,14 @@ with st.container(border=True):
             else:
                 widgets.choice("where", "Kind of devices", help="Where it shall run.")
                 widgets.choice("maker", "Maker of the devices", help="Devices of one maker alone.")
-                if chosen.have in (SOURCES[1], SOURCES[3]):
+                if chosen.have in stock.RENTED:
                     widgets.choice("provider", "Rented from", help="The cheapest on-demand offer of one provider.")
                     widgets.choice("region", "Region", help="As providers call it; many do not state one.")
         with right:
-            widgets.steps("watts", "Power of all devices, W", help="Rated power, the most that they draw.")
-            widgets.steps("most", "Devices of one deployment", help="What a machine or a rack takes.")
+            widgets.steps("watts", "Power of all devices, W", help="As rated, of the devices alone, without hosts.")
+            widgets.steps("most", "Devices of one deployment", help="Of all copies together.")
+            widgets.steps("units", "Rack units", help="Of the whole servers that the devices come in.")
+            widgets.steps("wall", "Power from the wall, W", help="The most that these servers draw, hosts included.")
             widgets.choice(
                 "family",
                 "Weight formats",
@@ -128,8 +132,13 @@ if rejected.open and found.rejected:
     rejected.dataframe(weighed.candidates(found.rejected.of(model).forms, need.benchmark), hide_index=True)
 elif rejected.open:
     rejected.info("Nothing was rejected: every option keeps to these limits.")
-if budget.buys or chosen.have in (SOURCES[1], SOURCES[3]):
+if budget.buys or chosen.have in stock.RENTED or (found.pick is not None and isfinite(found.pick.usd_per_hour)):
     st.caption(wording.markdown(jobs.price_list(chosen, found.pick)))
+if found.pick is not None:
+    st.caption(wording.markdown(racks.stands_in(found.pick)))
+lacking = racks.unknown(found)
+if lacking:
+    st.caption(wording.markdown(lacking))
 told = (
     f"{found.considered:,} combinations were tried. Scores: {weighed.score_sources(found)}. A format's loss is taken "
     "off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones: "

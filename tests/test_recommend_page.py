@@ -11,14 +11,15 @@ from calculators.recommend import GOALS, choose, obstacles
 from pages.ui.links.fields import FIELDS, Inputs
 from pages.ui.links.query import to_query
 from pages.ui.links.values import ANY_KIND, FAMILIES, OWN_LOAD, SOURCES
-from pages.ui.recommend import jobs, needs, stock, surveys
-from presets.catalog import accelerator_facts, accelerators
-from presets.prices import cheapest, quoted
+from pages.ui.recommend import jobs, needs, racks, stock, surveys
+from presets.catalog import accelerator_facts, accelerators, offers
+from presets.prices import cheapest, quoted, regions
 from presets.quality import benchmarks, quality
 from presets.scenarios import scenarios
 
 PAGE = "pages/recommend.py"
 L40S = {"device": "NVIDIA L40S", "count": 1}
+H100 = "NVIDIA H100 SXM5 80GB"
 
 
 def asking(job, **stated):
@@ -81,7 +82,7 @@ def test_a_job_for_a_phone_looks_at_phones_and_says_what_stands_in_the_way():
     assert at.session_state.have == SOURCES[4]
     first, reasons = (each.value for each in at.main.markdown[:2])
     assert first.startswith("**Nothing is known to do** for 1 request at once: in the way stand ")
-    assert "the power (at most 0.5 W)" in first and "Snapdragon" in reasons
+    assert "the power of the devices (at most 0.5 W)" in first and "Snapdragon" in reasons
     assert "The article's scale** is 0.5B to 1B" in reasons
 
 
@@ -109,7 +110,52 @@ def test_devices_are_of_the_kinds_and_the_prices_of_the_provider_and_region_aske
     for name, offer in offers.items():
         assert stock.rents("GCP", "us-central1")[name].usd_per_hour == offer.usd_per_device_hour
     said = jobs.price_list(chosen, None)
-    assert all(day in said for day in quoted()) and "of GCP in us-central1" in said
+    assert all(day in said for day in quoted("GCP", "us-central1")) and "of GCP in us-central1" in said
+
+
+def test_a_provider_and_a_region_count_only_where_devices_are_rented():
+    for have in SOURCES:
+        chosen = Inputs(have=have, provider="GCP", region="us-central1")
+        rented = have in (SOURCES[1], SOURCES[3])
+        cards = stock.rents(*stock.market(chosen))
+        assert (cards == accelerators()) is not rented
+        assert ("of GCP" in jobs.price_list(chosen, None)) is rented
+    nobody = Inputs(have=SOURCES[1], provider="AWS", region="eu-north1")
+    assert needs.budget(nobody).devices == {}
+    assert jobs.price_list(nobody, None) == "No rent on demand of AWS in eu-north1 is at hand."
+
+
+@pytest.mark.parametrize("region", regions())
+def test_the_days_told_of_a_region_are_those_of_its_prices(region):
+    days = sorted({offer.quoted for offer in offers() if (offer.region, offer.pricing) == (region, "on-demand")})
+    said = jobs.price_list(Inputs(have=SOURCES[1], region=region), None)
+    assert f"in {region}, the list's oldest of {days[0]}, its newest of {days[-1]}." in said
+
+
+def test_a_rack_holds_whole_servers_and_says_which():
+    chosen = Inputs(device=H100, count=16, units=8, wall=11_000, family=FAMILIES[0], batch=1, wait=inf, step=inf)
+    assert (needs.budget(chosen).rack_units, needs.budget(chosen).server_power_w) == (8, 11_000)
+    found = recommended(chosen)
+    assert found.pick.devices <= 8
+    said = racks.stands_in(found.pick)
+    assert said.startswith("Stands in 1 × NVIDIA DGX H100 (8 devices each): 8 rack units, at most 10.2 kW from the ")
+    assert "dgxh100-user-guide" in said and racks.unknown(found) == ""
+    none = recommended(replace(chosen, units=6))
+    assert none.pick is None
+    words = jobs.said(none, None)
+    assert words[0].endswith("in the way stands the room in the rack (at most 6 rack units).")
+    assert "rack units 33.3% over the limit" in words[1]
+
+
+def test_what_nobody_published_of_a_rack_is_said_to_be_unknown():
+    chosen = Inputs(device="NVIDIA GeForce RTX 4090", count=2, also="NVIDIA L4", alsocount=2, units=8, batch=1)
+    found = recommended(chosen)
+    assert found.pick.scenario.deployment.accelerator.name == "NVIDIA L4"
+    assert racks.unknown(found) == "Unknown, and so within no limit: the rack units of 1 of 2 kinds of devices."
+    assert "4 rack units, power from the wall unknown." in racks.stands_in(found.pick)
+    free = recommended(replace(chosen, units=inf, also="nothing else"))
+    assert racks.unknown(free) == ""
+    assert racks.stands_in(free.pick).startswith("In which server RTX 4090 comes is not known here: rack units and ")
 
 
 def test_a_prices_day_is_told_of_the_device_that_is_picked():
@@ -127,7 +173,7 @@ def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     before = surveys._surveyed.cache_info().misses
     for change in (
         {"wait": 300}, {"step": 100}, {"score": 0}, {"goal": GOALS[1]}, {"bench": "GSM8K"}, {"reads": 32_768},
-        {"watts": 300}, {"most": 4},
+        {"watts": 300}, {"most": 4}, {"units": 8}, {"wall": 5000},
     ):  # fmt: skip
         surveys.surveyed(replace(chosen, **change))
     assert surveys._surveyed.cache_info().misses == before

@@ -16,6 +16,7 @@ from pages.ui.explain import wording
 from pages.ui.explain.wording import GIB
 from presets import catalog
 from presets.quality import quality
+from presets.servers import server_facts
 
 
 @cache
@@ -231,6 +232,39 @@ def prices() -> tuple[Item, ...]:
 
 
 @cache
+def servers() -> tuple[Item, ...]:
+    """Every server: the accelerators that it holds, its height in a rack, and the most that it draws from the wall."""
+    items = []
+    for name, facts in server_facts().items():
+        server, held = facts.server, ", ".join(map(wording.short_device, facts.accelerators))
+        figures = {"devices": server.devices, "rack_units": server.rack_units, "power_w": server.power_w}
+        items.append(
+            Item(
+                name=name,
+                shown={
+                    "Server": name,
+                    "Holds": held,
+                    "Devices": server.devices,
+                    "Rack units": rounded(server.rack_units),
+                    "From the wall, W": rounded(server.power_w),
+                },
+                figures=(
+                    *named(facts.source, {"holds": held}),
+                    *(
+                        each
+                        for key, value in figures.items()
+                        for each in named(source_of(facts.source, key), {key: value})
+                    ),
+                ),
+                source=facts.source,
+                date=str(facts.checked),
+                note=facts.note,
+            )
+        )
+    return tuple(items)
+
+
+@cache
 def disagreements() -> tuple[Item, ...]:
     """Every figure on which sources disagree: what the catalog keeps, and what each other source says."""
     items = []
@@ -265,6 +299,7 @@ LISTED: Mapping[str, Callable[[], tuple[Item, ...]]] = MappingProxyType(
     {
         "Models": models,
         "Accelerators": accelerators,
+        "Servers": servers,
         "Formats": formats,
         "Engine constants": engines,
         "Prices": prices,

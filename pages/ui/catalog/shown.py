@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from pages.ui.catalog.entries import KINDS, accelerators, formats, link, models
+from pages.ui.catalog.entries import KINDS, accelerators, formats, link, models, servers
 from pages.ui.catalog.sourced import Item, exact
 from pages.ui.explain import wording
 from presets import catalog
@@ -105,7 +105,8 @@ def summary() -> str:
     made_up = f" ({synthetic} made up for comparison, which Recommend leaves out)" if synthetic else ""
     oldest, newest = min(offer.quoted for offer in offers), max(offer.quoted for offer in offers)
     return (
-        f"**{len(models())} models**{made_up}, **{len(accelerators())} accelerators**, **{len(formats())} formats** "
+        f"**{len(models())} models**{made_up}, **{len(accelerators())} accelerators** in **{len(servers())} servers**, "
+        f"**{len(formats())} formats** "
         f"({len(catalog.formats())} of weights, {len(catalog.cache_formats())} of the cache), "
         f"**{wording.plural(len(catalog.engines()), 'engine')}** and **{len(offers)} prices**, "
         f"each with its source and date. The oldest price is from {oldest}, the newest from {newest}. "

@@ -19,6 +19,9 @@ MEANT: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "bandwidth": ("bandwidth_bytes_per_s",),
         "link": ("link", "link_bytes_per_s"),
         "list price": ("list_price_usd",),
+        "height": ("rack_units",),
+        "devices": ("devices",),
+        "power": ("power_w",),
         "peaks": tuple(f"{kind}_flops_per_s" for kind in ARITHMETIC),
     }
     | {kind.upper(): (f"{kind}_flops_per_s",) for kind in ARITHMETIC}

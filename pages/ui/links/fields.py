@@ -155,6 +155,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             capital=_number(values.CAPITAL_USD, 10_000),
             watts=_number(values.WATTS, inf),
             most=_number(values.MOST, inf),
+            units=_number(values.RACK_UNITS, inf),
+            wall=_number(values.WALL_W, inf),
             maker=_choice(
                 (values.ANY_MAKER, *sorted({facts.vendor for facts in accelerator_facts().values()})), values.ANY_MAKER
             ),

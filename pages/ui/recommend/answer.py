@@ -93,6 +93,8 @@ def asked_of(found: Recommendation, name: str) -> str:
         "price": f"at most {show_usd(budget.usd_to_buy)}",
         "power": f"at most {min(need.power_w, budget.power_w):g} W",
         "devices": f"at most {budget.most_devices:g}",
+        "rack units": f"at most {budget.rack_units:g} rack units",
+        "server power": f"at most {budget.server_power_w:,g} W",
         "context": f"{reads(need):,} tokens",
         "score": f"{need.quality:g} on {need.benchmark}",
         "requests a second": f"{need.requests_per_s:g}",
@@ -124,7 +126,8 @@ def spread_of(found: Recommendation, model: str) -> str:
 LIMIT_NAMES = {
     "memory": "memory of a device", "first token": "the wait for the first token",
     "time per token": "the time of each further token", "time of a request": "the time of a request",
-    "rent": "the rent", "price": "the price", "power": "the power", "devices": "the number of devices",
+    "rent": "the rent", "price": "the price", "power": "the power of the devices",
+    "devices": "the number of devices", "rack units": "the room in the rack", "server power": "the power from the wall",
     "context": "the length that the model reads", "score": "the score", "requests a second": "the requests a second",
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from pages.ui.explain import wording
 from pages.ui.links.field import counted
 from pages.ui.links.fields import FIELDS, SHARED, Inputs
 from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, FAMILIES, NO_DEVICE, OWN_LOAD, SOURCES, kind_of
-from pages.ui.recommend import answer, needs, why
+from pages.ui.recommend import answer, needs, stock, why
 from presets.catalog import accelerator_facts
 from presets.prices import cheapest, quoted
 from presets.scenarios import Job, scenarios
@@ -146,16 +146,20 @@ def price_list(chosen: Any, pick: Candidate | None) -> str:
     """Which prices were taken and of which days; that of the pick's device by name."""
     if chosen.have == SOURCES[2]:
         return "Prices of devices alone, as published once: see the Catalog."
-    oldest, newest = quoted()
-    whose = "" if chosen.provider == ANY_PROVIDER else f" of {chosen.provider}"
-    where = "" if chosen.region == ANY_REGION else f" in {chosen.region}"
+    provider, region = stock.market(chosen)
+    whose = "" if provider == ANY_PROVIDER else f" of {provider}"
+    where = "" if region == ANY_REGION else f" in {region}"
+    asked_for = (provider if whose else "", region if where else "")
+    oldest, newest = quoted(*asked_for)
+    if not oldest:
+        return f"No rent on demand{whose}{where} is at hand."
     text = f"Rents on demand{whose}{where}, the list's oldest of {oldest}, its newest of {newest}."
     if pick is None or not isfinite(pick.usd_per_hour):
         return text
     card = pick.scenario.deployment.accelerator
     each = f"{wording.short_device(card.name)}: {wording.show_usd(card.usd_per_hour)} a device and hour"
     if whose or where:
-        offer = cheapest(chosen.provider if whose else "", chosen.region if where else "")[card.name]
+        offer = cheapest(*asked_for)[card.name]
         return f"{text} {each}, {offer.provider}, {offer.region or 'region not stated'}, {offer.quoted}."
     provider, pricing, day, _ = accelerator_facts()[card.name].rent.split(", ", 3)
     return f"{text} {each}, {provider}, {pricing}, {day}."

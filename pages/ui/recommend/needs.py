@@ -7,7 +7,7 @@ from calculators.estimate import Workload
 from calculators.recommend import Budget, Need
 from pages.ui.links.fields import Inputs
 from pages.ui.links.values import ANY_KIND, ANY_MAKER, NO_DEVICE, SOURCES
-from pages.ui.recommend.stock import rents
+from pages.ui.recommend.stock import RENTED, market, rents
 from presets.catalog import accelerator_facts
 
 
@@ -31,19 +31,21 @@ MOST_OF_ANY = 8
 
 
 def budget(chosen: Inputs) -> Budget:
-    """What the visitor has or would spend, with what a room takes of power and devices."""
+    """What the visitor has or would spend, with what a room or a rack takes."""
     limits = Budget(
         devices={},
         power_w=chosen.watts,
         most_devices=chosen.most,
+        rack_units=chosen.units,
+        server_power_w=chosen.wall,
         vendors=frozenset() if chosen.maker == ANY_MAKER else frozenset({chosen.maker}),
     )
     if chosen.have == SOURCES[0]:
         return replace(limits, devices=owned(chosen), vendors=frozenset())
     kinds = chosen.where.split(", ")
     asked = [name for name, facts in accelerator_facts().items() if facts.kind in kinds or ANY_KIND in kinds]
-    if chosen.have in (SOURCES[1], SOURCES[3]):
-        priced = [name for name in asked if isfinite(rents(chosen.provider, chosen.region)[name].usd_per_hour)]
+    if chosen.have in RENTED:
+        priced = [name for name in asked if isfinite(rents(*market(chosen))[name].usd_per_hour)]
         limits = replace(limits, devices=dict.fromkeys(priced, MOST_RENTED))
         if chosen.have == SOURCES[3]:
             return replace(limits, usd_per_month=chosen.monthly)

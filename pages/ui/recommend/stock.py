@@ -10,7 +10,8 @@ from calculators.hardware import Accelerator
 from calculators.recommend import Catalog
 from pages.ui.controls.records import profile
 from pages.ui.controls.session import imported
-from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, FAMILIES
+from pages.ui.links.fields import Inputs
+from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, FAMILIES, SOURCES
 from presets.catalog import (
     abilities,
     accelerator_facts,
@@ -26,6 +27,14 @@ from presets.catalog import (
 from presets.launch import starters
 from presets.prices import cheapest
 from presets.quality import quality
+from presets.servers import servers
+
+RENTED = (SOURCES[1], SOURCES[3])
+
+
+def market(chosen: Inputs) -> tuple[str, str]:
+    """The provider and the region whose rents count: those chosen where devices are rented, else any."""
+    return (chosen.provider, chosen.region) if chosen.have in RENTED else (ANY_PROVIDER, ANY_REGION)
 
 
 @cache
@@ -101,4 +110,5 @@ def _catalog(family: str, server: str) -> Catalog:
         },
         usd_to_buy={name: facts.list_price_usd for name, facts in accelerator_facts().items()},
         vendors={name: facts.vendor for name, facts in accelerator_facts().items()},
+        servers=servers(),
     )

@@ -40,7 +40,7 @@ def surveyed(chosen: fields.Inputs) -> Survey:
         devices = tuple(sorted(money.devices.items()))
         found = _surveyed(
             job, devices, money.vendors, money.buys, chosen.family, stock.server(chosen.engine),
-            chosen.fit, chosen.own, chosen.provider, chosen.region,
+            chosen.fit, chosen.own, *stock.market(chosen),
         )  # fmt: skip
     finally:
         _told.reset(token)
