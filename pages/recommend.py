@@ -57,6 +57,11 @@ with st.container(border=True):
                 "reads", "Context, tokens", help="What the model must be able to read; 0: what a request has."
             )
             widgets.steps("rate", "Requests a second", help="That arrive; 0: the sidebar's number at once instead.")
+            widgets.choice(
+                "family",
+                "Weight formats",
+                help="Servers run BF16, FP8, AWQ …; llama.cpp Q4_K_M …; all: also rare ones.",
+            )
         with middle:
             if chosen.have == SOURCES[0]:
                 widgets.choice("also", "And as well", help="A second kind; a deployment stays on one kind.")
@@ -74,11 +79,6 @@ with st.container(border=True):
             widgets.steps("most", "Devices of one deployment", help="Of all copies together.")
             widgets.steps("units", "Rack units", help="Of the whole servers that the devices come in.")
             widgets.steps("wall", "Power from the wall, W", help="The most that these servers draw, hosts included.")
-            widgets.choice(
-                "family",
-                "Weight formats",
-                help="Servers run BF16, FP8, AWQ …; llama.cpp Q4_K_M …; all: also rare ones.",
-            )
 
 need, budget = needs.need(chosen), needs.budget(chosen)
 with answer:

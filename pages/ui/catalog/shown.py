@@ -105,7 +105,7 @@ def summary() -> str:
     made_up = f" ({synthetic} made up for comparison, which Recommend leaves out)" if synthetic else ""
     oldest, newest = min(offer.quoted for offer in offers), max(offer.quoted for offer in offers)
     return (
-        f"**{len(models())} models**{made_up}, **{len(accelerators())} accelerators** in **{len(servers())} servers**, "
+        f"**{len(models())} models**{made_up}, **{len(accelerators())} accelerators**, **{len(servers())} servers**, "
         f"**{len(formats())} formats** "
         f"({len(catalog.formats())} of weights, {len(catalog.cache_formats())} of the cache), "
         f"**{wording.plural(len(catalog.engines()), 'engine')}** and **{len(offers)} prices**, "
