@@ -69,6 +69,7 @@ CATALOG = Catalog(
     vendors={H100: "NVIDIA", RTX: "NVIDIA", "unpriced": "NVIDIA", PHONE: "Qualcomm"},
     servers={
         H100: Server(name="two", devices=2, rack_units=3, power_w=2_000),
+        RTX: Server(name="hot", devices=1, rack_units=1, power_w=2_000),
         "unpriced": Server(name="one", devices=1, rack_units=1),  # nobody says what it draws
         PHONE: Server(name="none", devices=1, power_w=10),  # it goes into no rack
     },
@@ -80,8 +81,7 @@ BUDGETS = {
     "by the month": Budget(devices=OWNED, usd_per_month=2_500.0, most_devices=3),
     "bought": Budget(devices=OWNED, usd_to_buy=40_000.0, power_w=1_500.0),
     "one vendor": Budget(devices=OWNED, vendors=frozenset({"Qualcomm"})),
-    "in a rack": Budget(devices=OWNED, rack_units=5),
-    "from the wall": Budget(devices=OWNED, server_power_w=2_500.0, rack_units=6),
+    "in a rack": Budget(devices=OWNED, rack_units=5, server_power_w=5_000.0),
 }
 NEEDS = {
     "any": Need(workload=Workload(batch=9, prompt_tokens=2000, output_tokens=200)),
