@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
-from math import ceil, inf, isnan
+from math import ceil, inf, isnan, prod
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from calculators.hardware import Deployment, Server
 from calculators.recommend import (
     BATCHES,
     GOALS,
+    NEAR,
     STAGES,
     WIDTHS,
     Abilities,
@@ -306,20 +307,72 @@ def test_every_form_is_ranked_or_rejected_once_and_the_rejected_say_what_they_br
     assert misses == sorted(misses)
 
 
-def test_a_rejected_form_breaks_its_limits_by_no_more_than_it_must():
-    need, budget = NEEDS["impossible"], Budget(devices={H100: 4})
-    some = replace(CATALOG, models=chosen(models(), "Llama 3.1 8B", "Llama 3.1 70B"))
+def overrun(need, budget, catalog, scenario, figures, quality):
+    """Every limit that is broken, by as often as it goes into its figure, all multiplied."""
+    card, devices = scenario.deployment.accelerator, scenario.deployment.devices
+    shares = [
+        figures.used_bytes / figures.capacity_bytes,
+        *(figures.first_token_s / need.first_token_s, figures.token_s / need.token_s),
+        *(figures.request_s / need.request_s, need.requests_per_s * figures.request_s / scenario.workload.batch),
+        *(card.usd_per_hour * devices / limit for limit in (budget.usd_per_hour, budget.usd_per_month / 730)
+          if limit < inf),
+        *([catalog.usd_to_buy.get(card.name, UNKNOWN) * devices / budget.usd_to_buy] if budget.buys else []),
+        *(card.power_w * devices / limit for limit in (need.power_w, budget.power_w) if limit < inf),
+        devices / budget.most_devices,
+        max(need.context_tokens, scenario.workload.context_tokens) / scenario.model.max_context,
+        need.quality / quality if need.quality else 0.0,
+    ]  # fmt: skip
+    return prod(max(known(share), 1) for share in shares)
+
+
+def form(scenario):
+    return scenario.model.name, scenario.weight_format.name, scenario.cache_format.name
+
+
+FEW = chosen(models(), "Llama 3.1 8B", "Llama 3.1 70B", "Qwen2.5 7B")
+MISSING = {
+    "memory": (NEEDS["any"], Budget(devices={H100: 2, RTX: 1})),
+    "rent and memory": (NEEDS["any"], Budget(devices={H100: 3, RTX: 3}, usd_per_hour=0.6)),
+    "time": (replace(NEEDS["chat"], first_token_s=0.1, token_s=0.012, quality=70.0), Budget(devices={H100: 2, RTX: 2})),
+    "rate": (replace(NEEDS["rate"], requests_per_s=20.0, token_s=0.02), Budget(devices={RTX: 2}, usd_to_buy=2_500.0)),
+    "power and context": (
+        replace(NEEDS["long"], context_tokens=160_000), Budget(devices={H100: 2, "unpriced": 1}, power_w=1_000.0)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "budget"), MISSING.values(), ids=MISSING)
+def test_a_miss_is_the_nearest_by_all_limits_together_and_near_if_no_form_of_its_model_that_does_beats_it(need, budget):
+    catalog = replace(CATALOG, models=FEW)
     least = {}
-    for scenario, figures, *_ in every(need, budget, some):
-        name = (scenario.model.name, scenario.weight_format.name, scenario.cache_format.name)
-        share = figures.used_bytes / figures.capacity_bytes
-        fit, over = bool(share <= 1), figures.first_token_s / need.first_token_s if share <= 1 else share
-        least[name] = min(least.get(name, (True, inf)), (not fit, over))
-    rejected = recommend(need, budget, some).rejected
-    assert len(rejected) == len(least)
-    for item in rejected:
-        name = (item.scenario.model.name, item.scenario.weight_format.name, item.scenario.cache_format.name)
-        assert item.overrun == pytest.approx(least[name][1], rel=1e-9)
+    for scenario, figures, quality, _ in every(need, budget, catalog):
+        if figures.used_bytes <= NEAR * figures.capacity_bytes:
+            over = overrun(need, budget, catalog, scenario, figures, quality)
+            least[form(scenario)] = min(least.get(form(scenario), inf), over)
+    found = recommend(need, budget, catalog)
+    misses = {form(item.scenario): item for item in found.rejected}
+    assert {name for name, over in least.items() if over == 1} == {form(item.scenario) for item in found.ranked}
+    for name, item in misses.items():
+        if name in least:
+            assert item.overrun == pytest.approx(least[name], rel=1e-9)
+        else:
+            assert item.overrun > NEAR and "memory" in item.limits[0]
+    near = {form(item.scenario): item for item in found.near_misses}
+    assert [item.overrun for item in near.values()] == sorted(item.overrun for item in near.values())
+    figures = {
+        form(item.scenario): tuple(map(known, (
+            cost_of(budget, item) if found.priced else item.devices, item.estimate.token_s, -item.quality
+        )))
+        for item in (*found.ranked, *found.rejected)
+    }  # fmt: skip
+    does = [form(item.scenario) for item in found.ranked]
+    for name, item in misses.items():
+        beaten = any(
+            other[0] == name[0]
+            and all(a <= b * (1 + 1e-12) for a, b in zip(figures[other], figures[name], strict=True))
+            for other in does
+        )
+        assert (name in near) == (item.overrun <= NEAR and not beaten)
 
 
 @pytest.mark.parametrize("goal", GOALS)

@@ -5,10 +5,11 @@ from calculators.recommend.choice import Candidate, Candidates, Recommendation, 
 from calculators.recommend.obstacle import Obstacle, obstacles
 from calculators.recommend.records import ANYTHING, GOALS, Abilities, Budget, Catalog, Need, divides, runs_on, splits
 from calculators.recommend.rescue import Rescue, rescue
-from calculators.recommend.survey import BATCHES, STAGES, WIDTHS, Survey, survey
+from calculators.recommend.survey import BATCHES, NEAR, STAGES, WIDTHS, Survey, survey
 
 __all__ = [
-    "ANYTHING", "BATCHES", "GOALS", "STAGES", "WIDTHS", "Abilities", "Budget", "Candidate", "Candidates", "Catalog",
-    "Change", "Need", "Obstacle", "Recommendation", "Rescue", "Survey", "changes_that_fit", "choose", "divides",
-    "obstacles", "reads", "recommend", "rescue", "runs_on", "shares_of", "smallest_deployment", "splits", "survey",
+    "ANYTHING", "BATCHES", "GOALS", "NEAR", "STAGES", "WIDTHS", "Abilities", "Budget", "Candidate", "Candidates",
+    "Catalog", "Change", "Need", "Obstacle", "Recommendation", "Rescue", "Survey", "changes_that_fit", "choose",
+    "divides", "obstacles", "reads", "recommend", "rescue", "runs_on", "shares_of", "smallest_deployment", "splits",
+    "survey",
 ]  # fmt: skip

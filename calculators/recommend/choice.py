@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, isnan
+from math import inf, isnan, prod
 from typing import Any, overload
 
 import numpy as np
@@ -15,18 +15,17 @@ from calculators.architecture import parameters
 from calculators.estimate import Estimate, Scenario, estimate
 from calculators.hardware import Deployment
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
-from calculators.recommend.survey import Block, Floats, Places, Survey, Truths, known, survey
+from calculators.recommend.survey import NEAR, Block, Cells, Floats, Places, Survey, Truths, known, survey
 
 Some = Places | slice  # rows of an array
 ALL = slice(None)
-NEAR = 1.5  # a candidate that goes this much over a limit at most is a near miss
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
     """One combination with its figures; `limits` says which limits it breaks and by how much, empty if it will do.
 
-    `overrun`: how often the limit that it breaks most goes into its figure; at most 1 where none is broken.
+    `overrun`: how often the limits that it breaks go into their figures, all multiplied; 1 where none is broken.
     """
 
     scenario: Scenario
@@ -53,7 +52,7 @@ class Table:
     cache: Places
     cell: Places  # among the block's cells
     token_s: Floats
-    overrun: Floats  # of the limit that it breaks most
+    overrun: Floats  # of all limits that it breaks, multiplied
     quality: Floats
     bits: Floats
     cache_bits: Floats
@@ -105,21 +104,19 @@ class Candidates(Sequence[Candidate]):
     def _of(self, rows: Places) -> "Candidates":
         return Candidates(self.found, self.need, self.budget, self.table, rows)
 
-    def _first(self, *columns: NDArray[Any]) -> "Candidates":
-        code = np.zeros(len(self.rows), dtype=np.int64)
-        for column in columns:
-            code = code * (int(column.max(initial=0)) + 1) + column[self.rows]
-        return self._of(self.rows[np.sort(np.unique(code, return_index=True)[1])])
-
     @property
     def models(self) -> "Candidates":
         """The best of each model, in order."""
-        return self._first(self._model)
+        return self._of(self.rows[np.sort(np.unique(self._model, return_index=True)[1])])
 
     @property
     def forms(self) -> "Candidates":
         """The best of each model and weight format, in order."""
-        return self._first(self.table.block, self.table.weights)
+        first: dict[tuple[int, str], int] = {}
+        places = zip(self._model, self.column("block"), self.column("weights"), self.rows, strict=True)
+        for model, block, weights, row in places:
+            first.setdefault((model, self.found.blocks[block].weights[weights].name), row)
+        return self._of(np.array(list(first.values()), dtype=np.intp))
 
     def above(self, quality: float) -> "Candidates":
         """Those that score more, in order."""
@@ -127,12 +124,15 @@ class Candidates(Sequence[Candidate]):
 
     def of(self, model: str) -> "Candidates":
         """Those of one model, in order."""
-        return self._of(self.rows[self._model[self.rows] == list(self.found.catalog.models).index(model)])
+        return self._of(self.rows[self._model == list(self.found.catalog.models).index(model)])
 
-    @property
+    @cached_property
     def _model(self) -> Places:
+        """The place of each one's model in the catalog."""
         places = {name: place for place, name in enumerate(self.found.catalog.models)}
-        return np.array([places[block.model.name] for block in self.found.blocks], dtype=np.intp)[self.table.block]
+        models = np.array([places[block.model.name] for block in self.found.blocks], dtype=np.intp)
+        found: Places = models[self.column("block")]
+        return found
 
     @property
     def names(self) -> list[str]:
@@ -149,6 +149,11 @@ class Candidates(Sequence[Candidate]):
         """A column of the table for these rows."""
         values: NDArray[Any] = getattr(self.table, name)[self.rows]
         return values
+
+    def _figures(self, priced: bool) -> Floats:
+        """Cost, seconds a token and the score's lack of each, rows x 3: the less the better, inf where unknown."""
+        cost, time = self.column("cost_usd" if priced else "devices"), self.column("token_s")
+        return np.stack([known(cost), known(time), known(-self.column("quality"))], axis=-1)
 
     @property
     def unscored(self) -> int:
@@ -183,11 +188,19 @@ class Recommendation:
         table = _front(self.found, self.need, self.budget, priced=self.priced)
         return Candidates(self.found, self.need, self.budget, table, np.arange(len(table)))
 
-    @property
+    @cached_property
     def near_misses(self) -> Candidates:
-        """Those of the rejected that go at most NEAR times over each limit."""
-        near = self.rejected.table.overrun[self.rejected.rows] <= NEAR
-        return self.rejected._of(self.rejected.rows[near])
+        """Those of the rejected whose overrun is at most NEAR, the nearest first.
+
+        Without those that another form of their own model beats, which would do: nobody misses them.
+        """
+        near = self.rejected._of(self.rejected.rows[self.rejected.column("overrun") <= NEAR])
+        ours, theirs = near._figures(self.priced), self.ranked._figures(self.priced)
+        beaten = np.zeros(len(near), dtype=bool)
+        for model in np.unique(near._model):
+            mine, other = near._model == model, self.ranked._model == model
+            beaten[mine] = (theirs[other, None] <= ours[mine]).all(axis=-1).any(axis=0)
+        return near._of(near.rows[~beaten])
 
 
 def fixed_limits(need: Need, budget: Budget) -> dict[str, tuple[str, float]]:
@@ -202,11 +215,17 @@ def fixed_limits(need: Need, budget: Budget) -> dict[str, tuple[str, float]]:
     }
 
 
+def _over(shares: Any) -> Floats:
+    """How often limits go into figures, as factors of an overrun: what keeps to its limit adds none to it."""
+    factors: Floats = np.maximum(known(shares), 1)
+    return factors
+
+
 def _model_overrun(need: Need, catalog: Catalog, block: Block) -> Floats:
-    """How far each weight format of a model goes under the score or the context asked for, as an overrun; F."""
+    """How far each weight format of a model goes under the score and the context asked for, as an overrun; F."""
     scores = np.array([catalog.score(block.model.name, fmt.name) for fmt in block.weights])
-    least = known(need.quality / np.maximum(scores, 1e-9)) if need.quality else np.zeros(len(scores))
-    return np.maximum(least, reads(need) / block.model.max_context)
+    score = _over(need.quality / np.maximum(scores, 1e-9)) if need.quality else np.ones(len(scores))
+    return score * max(reads(need) / block.model.max_context, 1)
 
 
 def reads(need: Need) -> int:
@@ -222,13 +241,13 @@ def _request_s(need: Need, block: Block, cache: int, some: Some) -> tuple[Floats
     return prompts + need.workload.output_tokens * block.token_s(cache, some), cells.batch
 
 
-def _fixed_shares(need: Need, budget: Budget, block: Block) -> Floats:
-    """The largest overrun of a limit that depends on the devices alone, D."""
-    worst = np.zeros(len(block.places))
+def _fixed_overrun(need: Need, budget: Budget, cells: Cells, places: Places) -> Floats:
+    """The overrun of the limits that depend on the devices alone, of some of the cells, in their shape."""
+    over = np.ones(places.shape)
     for name, limit in fixed_limits(need, budget).values():
         if limit < inf:
-            worst = np.maximum(worst, getattr(block.cells, name)[block.places] / limit)
-    return worst
+            over *= _over(getattr(cells, name)[places] / limit)
+    return over
 
 
 def _within(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Truths:
@@ -246,19 +265,22 @@ def _within(need: Need, block: Block, fixed: Floats, cache: int, some: Some = AL
     return fine
 
 
-def _overruns(need: Need, block: Block, fixed: Floats, cache: int, some: Places) -> Floats:
-    """The largest overrun of each combination with one cache format, of some of the weight formats; inf: too large."""
-    worst = np.where(block.fits[cache, some], fixed, inf)
+def _overruns(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Floats:
+    """The overrun of each combination with one cache format, F x D, of some of the weight formats.
+
+    inf where its memory comes not near: it is not asked how fast that would be.
+    """
+    memory = block.memory[cache, some]
+    over: Floats = np.where(memory <= NEAR, np.maximum(memory, 1), inf)[:, block.memory_at] * fixed
     if need.token_s < inf:
-        worst = np.maximum(worst, known(block.token_s(cache, some) / need.token_s))
+        over *= _over(block.token_s(cache, some) / need.token_s)
     if need.first_token_s < inf:
-        worst = np.maximum(worst, known(block.first_token_s(cache, some) / need.first_token_s)[:, block.first_at])
+        over *= _over(block.first_token_s(cache, some) / need.first_token_s)[:, block.first_at]
     if need.request_s < inf or need.requests_per_s:
         request, batch = _request_s(need, block, cache, some)
-        worst = np.maximum(worst, known(request / need.request_s))
-        if need.requests_per_s:
-            worst = np.maximum(worst, known(need.requests_per_s * request / batch))
-    return worst
+        over *= _over(request / need.request_s)
+        over *= _over(need.requests_per_s * request / batch)
+    return over
 
 
 def _last(seconds: Floats) -> Floats:
@@ -292,21 +314,22 @@ def _runs(*columns: NDArray[Any]) -> Places:
 def _table(found: Survey, need: Need, budget: Budget) -> Table:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
     for place, block in enumerate(found.blocks):
-        forms = block.least_share.shape
-        cell, over, token = block.least_cell.copy(), block.least_share.copy(), np.full(forms, np.nan)
-        fixed = _fixed_shares(need, budget, block)
+        forms = block.least_memory.shape
+        cell, token = block.least_cell.copy(), np.full(forms, np.nan)
+        over = _over(block.least_memory) * _fixed_overrun(need, budget, block.cells, cell)
+        fixed = _fixed_overrun(need, budget, block.cells, block.places)
         begins = _runs(block.cells.cost_usd[block.places], block.cells.devices[block.places])
         for at in range(forms[0] if len(block.places) else 0):
             fine = _within(need, block, fixed, at)
             will = fine.any(axis=-1)
             best = _best(need, block, fine, at, begins)
-            over[at, will] = 0.0
-            misses = np.flatnonzero(~will & block.fits[at].any(axis=-1))
+            over[at, will] = 1.0
+            misses = np.flatnonzero(~will & (block.memory[at] <= NEAR).any(axis=-1))
             if len(misses):
                 worst = _overruns(need, block, fixed, at, misses)
                 over[at, misses] = worst.min(axis=-1)
                 best[misses] = worst.argmin(axis=-1)
-            some = np.flatnonzero(will) if not len(misses) else np.union1d(np.flatnonzero(will), misses)
+            some = np.union1d(np.flatnonzero(will), misses)
             cell[at, some] = block.places[best[some]]
             token[at, some] = block.token_by_weights[some, best[some]] + block.token_by_cache[at, best[some]]
         cache, weights = np.indices(forms)
@@ -317,7 +340,7 @@ def _table(found: Survey, need: Need, budget: Budget) -> Table:
             "cache": cache,
             "cell": cell,
             "token_s": token,
-            "overrun": np.maximum(over, _model_overrun(need, found.catalog, block)),
+            "overrun": over * _model_overrun(need, found.catalog, block),
             "quality": np.broadcast_to(scores, forms),
             "bits": np.array([fmt.bits_per_value for fmt in block.weights])[weights],
             "cache_bits": np.array([fmt.bits_per_value for fmt in block.caches])[cache],
@@ -401,7 +424,7 @@ def candidate(
     figures, catalog, names = estimate(given), found.catalog, (block.model.name, block.weights[weights].name)
     quality = catalog.score(*names)
     shares = shares_of(given, figures, quality, need, budget, catalog)
-    unusable = block.least_share[cache, weights] == inf and not block.fits[cache, weights].any()
+    unusable = block.least_memory[cache, weights] == inf
     words = [words_of(name, share) for name, share in shares.items() if not share <= 1]
     if unusable:
         words = [f"no {block.weights[weights].arithmetic.upper()} arithmetic on these devices"]
@@ -413,9 +436,14 @@ def candidate(
         usd_per_hour=float(given.deployment.accelerator.usd_per_hour * given.deployment.devices),
         usd_to_buy=catalog.usd_to_buy.get(str(given.deployment.accelerator.name), UNKNOWN)
         * float(given.deployment.devices),
-        overrun=inf if unusable else max(shares.values(), default=0.0),
+        overrun=inf if unusable else overrun_of(shares),
         limits=tuple(words),
     )
+
+
+def overrun_of(shares: Mapping[str, float]) -> float:
+    """How often the limits that are broken go into their figures, all multiplied; 1 where none is."""
+    return prod(share for share in shares.values() if share > 1)
 
 
 def shares_of(
@@ -423,27 +451,28 @@ def shares_of(
 ) -> Mapping[str, float]:
     """How often each limit goes into its figure, by name: above 1 it is broken, as by an unknown figure (inf).
 
-    Where the memory does not do, nothing else is asked of the deployment.
+    Where the memory comes not near, it is not asked how fast that would be.
     """
     card, devices = given.deployment.accelerator, int(given.deployment.devices)
-    batch = float(given.workload.batch)
+    price, server = catalog.usd_to_buy.get(str(card.name), np.nan), catalog.server_of(str(card.name))
     limits: dict[str, tuple[float, float]] = {"memory": (float(figures.used_bytes), float(figures.capacity_bytes))}
-    if figures.fits:
-        price, server = catalog.usd_to_buy.get(str(card.name), np.nan), catalog.server_of(str(card.name))
+    if figures.used_bytes <= NEAR * figures.capacity_bytes:
         limits |= {
             "first token": (float(figures.first_token_s), need.first_token_s),
             "time per token": (float(figures.token_s), need.token_s),
             "time of a request": (float(figures.request_s), need.request_s),
-            "rent": (float(card.usd_per_hour) * devices, budget.hourly_usd),
-            "price": (price * devices, budget.usd_to_buy),
-            "power": (float(card.power_w) * devices, min(need.power_w, budget.power_w)),
-            "devices": (devices, budget.most_devices),
-            "rack units": (float(server.rack_units_of(devices)), budget.rack_units),
-            "server power": (float(server.power_w_of(devices)), budget.server_power_w),
         }
         if need.requests_per_s:
-            limits["requests a second"] = (need.requests_per_s * float(figures.request_s), batch)
-    limits["context"] = (reads(need), given.model.max_context)
+            limits["requests a second"] = (need.requests_per_s * float(figures.request_s), float(given.workload.batch))
+    limits |= {
+        "rent": (float(card.usd_per_hour) * devices, budget.hourly_usd),
+        "price": (price * devices, budget.usd_to_buy),
+        "power": (float(card.power_w) * devices, min(need.power_w, budget.power_w)),
+        "devices": (devices, budget.most_devices),
+        "rack units": (float(server.rack_units_of(devices)), budget.rack_units),
+        "server power": (float(server.power_w_of(devices)), budget.server_power_w),
+        "context": (reads(need), given.model.max_context),
+    }
     shares = {name: figure / limit for name, (figure, limit) in limits.items() if limit < inf}
     if need.quality:
         shares["score"] = need.quality / max(quality, 1e-9) if quality == quality else inf
@@ -496,7 +525,7 @@ def _front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             continue
         if not priced:
             block = _by_devices(block)
-        fixed = _fixed_shares(need, budget, block)
+        fixed = _fixed_overrun(need, budget, block.cells, block.places)
         cost = (block.cells.cost_usd if priced else block.cells.devices.astype(float))[block.places]
         for weights, caches, places, times in _staircase(need, block, fixed, asked, cost):
             columns = (cost[places].tolist(), times.tolist(), caches.tolist(), block.places[places].tolist())

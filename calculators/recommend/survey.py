@@ -1,9 +1,9 @@
 """What would each model, format and deployment need, and how fast would it be? All of them at once, as arrays.
 
 A survey depends on the job, the devices and the catalog, not on limits: those only choose among its figures, so that
-moving one costs no new arithmetic. It is exact. Memory comes first: where no format of a model fits a deployment, no
-time is worked out. A pass's time is the sum of what depends on the weights' format, on the cache's and on neither, so
-that formats are summed, not multiplied, until the two meet.
+moving one costs no new arithmetic. It is exact. Memory comes first: where no format of a model comes near to fitting a
+deployment, no time is worked out. A pass's time is the sum of what depends on the weights' format, on the cache's and
+on neither, so that formats are summed, not multiplied, until the two meet.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,6 +39,7 @@ from calculators.tensor import PARTS
 WIDTHS = (1, 2, 4, 8)  # devices that share a layer
 STAGES = (1, 2, 3, 4, 6, 8)  # pipeline stages
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # requests that a copy answers at once, where a rate is asked for
+NEAR = 1.5  # what goes this often at most into its limit comes near it
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -299,9 +300,10 @@ def grid(cells: Cells, every: "Cards") -> Grid:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """One model in several weight formats F and cache formats C over the deployments D that hold one of them at least.
+    """One model in several weight formats F and cache formats C over the deployments D that one of them comes near.
 
-    Where a form fits nowhere, `least_share` is its smallest need as a share of the capacity, on cell `least_cell`.
+    `memory` is what a form needs of a device, as a share of its capacity; inf where no such device runs it. It is least
+    on cell `least_cell`, among all deployments.
     """
 
     model: Architecture
@@ -311,12 +313,14 @@ class Block:
     cells: Cells
     places: Places  # of D among the cells
     fits: Truths  # C, F, D
+    memory: Floats  # C, F, H
+    memory_at: Places  # D -> H: many deployments hold the same
     token_by_weights: Floats  # F, D
     token_by_cache: Floats  # C, D
     first_by_weights: Floats  # F, U
     first_by_cache: Floats  # C, U
     first_at: Places  # D -> U: a prompt's time does not depend on the copies
-    least_share: Floats  # C, F; inf where no device of the budget runs the format
+    least_memory: Floats  # C, F
     least_cell: Places  # C, F
 
     def token_s(self, cache: int, some: Places | slice = slice(None)) -> Floats:
@@ -431,8 +435,10 @@ def _block(
 
     forms = (len(caches.formats), len(weights.formats))
     even = _even(model, available.held)
-    fits, least, where = _memory(scenario, np.flatnonzero(even), available, every, forms)
-    held = np.flatnonzero(_needed(fits, even, available)[available.pairs.at])
+    memory, least, where = _memory(scenario, np.flatnonzero(even), available, every, forms)
+    held = np.flatnonzero(_needed(memory, even, available)[available.pairs.at])
+    holdings, memory_at = available.holding.of(held)
+    memory = memory.take((np.cumsum(even) - 1)[available.holding.at[holdings]], axis=2)
     prompts, first_at = available.staged_prompts.of(held)
     alone, prompt_at = available.prompts.of(prompts)
     rows, passes = first_token_pass(scenario(alone))
@@ -458,50 +464,49 @@ def _block(
         engine=every.engine,
         cells=available.cells,
         places=held,
-        fits=fits.take((np.cumsum(even) - 1)[available.holding.at[held]], axis=2),
+        fits=(memory <= 1).take(memory_at, axis=2),
+        memory=memory,
+        memory_at=memory_at,
         token_by_weights=token_weights,
         token_by_cache=token_cache,
         first_by_weights=first_weights,
         first_by_cache=first_cache,
         first_at=first_at,
-        least_share=least,
+        least_memory=least,
         least_cell=where,
     )
     return block, int(np.count_nonzero(even[available.holding.at])) * forms[0] * forms[1]
 
 
-def _needed(fits: Truths, even: Truths, available: Grid) -> Truths:
-    """The pairs of cell and stand-in of which some form fits the cell and not the one that would stand for it."""
+def _needed(memory: Floats, even: Truths, available: Grid) -> Truths:
+    """The pairs of cell and stand-in of which some form comes nearer to fitting the cell than what stands for it."""
     at = np.cumsum(even) - 1
     own = available.holding.at[available.pairs.first]
+    near = memory <= NEAR
     alone: Truths = even[own]
-    alone[alone] = np.asarray(fits.any(axis=(0, 1)))[at[own[alone]]]
+    alone[alone] = np.asarray(near.any(axis=(0, 1)))[at[own[alone]]]
     staged = np.flatnonzero(alone & (available.stand_in >= 0))
-    mine, other = (fits.take(at[places[staged]], axis=2) for places in (own, available.stand_in))
-    alone[staged] = (mine & ~other).any(axis=(0, 1))
+    mine, other = (memory.take(at[places[staged]], axis=2) for places in (own, available.stand_in))
+    alone[staged] = ((mine <= NEAR) & (np.maximum(mine, 1) < other)).any(axis=(0, 1))
     return alone
 
 
 def _memory(
     scenario: Callable[[Places], Scenario], some: Places, available: Grid, every: Cards, forms: tuple[int, int]
-) -> tuple[Truths, Floats, Places]:
-    """Whether each form fits each of some kinds of holding, C x F x these; of those that fit none the least share of a
-    capacity, and the first cell where it is."""
+) -> tuple[Floats, Floats, Places]:
+    """What each form needs of each of some kinds of holding, as a share of the capacity, C x F x these; its least, and
+    the first cell where it is."""
     here = available.holding.first[some]
     one, at = available.shapes.of(here)
     memory = memory_bytes(scenario(one))
     used = np.broadcast_to(total(memory), (*forms, len(one)))
     beside = {PARTS[0]: weights_of(memory), "activations": memory["activations"]}
     held = {name: np.asarray(size)[..., at] if np.ndim(size) else size for name, size in beside.items()}
-    capacity = np.broadcast_to(capacity_bytes(scenario(here), held), (forms[1], len(here)))
+    capacity = np.maximum(np.broadcast_to(capacity_bytes(scenario(here), held), (forms[1], len(here))), 1)
     runs, keeps = (each[:, available.cells.accelerator[here]] for each in (every.runs, every.keeps))
-    fits = np.empty((*forms, len(here)), dtype=bool)
+    shares = np.empty((*forms, len(here)))
     for cache, each in enumerate(used):  # one at a time stays within a processor's cache
-        np.less_equal(each.take(at, axis=1), capacity, out=fits[cache])
-    fits &= runs & keeps[:, None]
-    least, where = np.full(forms, inf), np.zeros(forms, dtype=np.intp)
-    for form in zip(*np.nonzero(~fits.any(axis=-1)), strict=True):
-        share = np.where(runs[form[1]] & keeps[form[0]], used[form][at] / capacity[form[1]], inf)
-        where[form] = share.argmin()
-        least[form] = share[where[form]]
-    return fits, least, here[where]
+        np.divide(each.take(at, axis=1), capacity, out=shares[cache])
+        shares[cache][~(runs & keeps[cache])] = inf
+    least = shares.argmin(axis=-1)
+    return shares, np.take_along_axis(shares, least[..., None], axis=-1)[..., 0], here[least]
