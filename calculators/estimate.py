@@ -31,16 +31,30 @@ COMPONENTS = (*PARTS, "cache", "state", "activations", "reserve")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """`batch` requests at once, each a prompt of prompt_tokens and an answer of output_tokens; any may be an array."""
+    """`batch` requests at once, each a prompt of prompt_tokens and an answer of output_tokens; any may be an array.
+
+    `prefix_hits`: the share of a prompt that stands in the engine's prefix cache, so that it is attended to, not read.
+    """
 
     batch: Quantity = 1
     prompt_tokens: Quantity = 1024
     output_tokens: Quantity = 256
+    prefix_hits: Quantity = 0.0
 
     @property
     def context_tokens(self) -> Quantity:
         """Tokens that a finished request has in the cache, a count."""
         return self.prompt_tokens + self.output_tokens
+
+    @property
+    def cached_tokens(self) -> Quantity:
+        """Tokens of a prompt in the prefix cache, a count: never its last, which the first token follows from."""
+        return np.minimum(self.prompt_tokens * self.prefix_hits, self.prompt_tokens - 1)
+
+    @property
+    def read_tokens(self) -> Quantity:
+        """Tokens of a prompt that are read, a count."""
+        return self.prompt_tokens - self.cached_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +107,7 @@ def batch_per_replica(scenario: Scenario) -> Quantity:
 
 
 def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
-    """Bytes on the fullest device by component; every request at its full length.
+    """Bytes on the fullest device by component; every request at its full length, what is in the prefix cache too.
 
     An engine with a memory rule loads, pads and reserves as that says; another runs as many prompt tokens at once as it
     takes, and its reserve is one figure.
@@ -169,7 +183,10 @@ def _pass_inputs(scenario: Scenario) -> tuple[Architecture, Format, Format, Depl
 
 def first_token_rows(scenario: Scenario) -> list[Work]:
     """Rows of work until the first token of one request alone."""
-    return prompt_rows(*_pass_inputs(scenario), prompt_tokens=scenario.workload.prompt_tokens)
+    workload = scenario.workload
+    return prompt_rows(
+        *_pass_inputs(scenario), prompt_tokens=workload.prompt_tokens, cached_tokens=workload.cached_tokens
+    )  # fmt: skip
 
 
 def first_token_pass(scenario: Scenario) -> tuple[list[Work], Quantity]:
@@ -196,15 +213,15 @@ def requests_a_step(scenario: Scenario) -> Quantity:
 
 def first_token_links_s(scenario: Scenario) -> Quantity:
     """Seconds that links take of `first_token_rows`: the only of its rows that depends on stages."""
-    deployment, engine, prompt = scenario.deployment, scenario.engine, scenario.workload.prompt_tokens
-    passes = prompt_passes(deployment, engine, prompt)
-    return links_row(scenario.model, deployment, engine, prompt / passes).links_s * passes
+    deployment, engine, tokens = scenario.deployment, scenario.engine, scenario.workload.read_tokens
+    passes = prompt_passes(deployment, engine, tokens)
+    return links_row(scenario.model, deployment, engine, tokens / passes).links_s * passes
 
 
 def started_both_s(scenario: Scenario) -> tuple[Quantity, Quantity]:
     """The least seconds of `first_token_rows` and of `token_rows` where a host starts each kernel from Python."""
     inputs = (scenario.model, scenario.weight_format, scenario.deployment, scenario.engine)
-    passes = prompt_passes(scenario.deployment, scenario.engine, scenario.workload.prompt_tokens)
+    passes = prompt_passes(scenario.deployment, scenario.engine, scenario.workload.read_tokens)
     return started_s(*inputs, decode=False) * passes + scenario.engine.scheduler.request_s, started_s(
         *inputs, decode=True
     )

@@ -105,8 +105,8 @@ def serve(scenario: Scenario, load: Load = PLAIN) -> Served:
     stages, server = deployment.pipeline_parallel, engine.scheduler
     asked, running = batch_per_replica(scenario), running_requests(scenario)
     batch, others = np.maximum(running / stages, 1), (running - 1) / stages
-    cached = np.minimum(workload.prompt_tokens * load.prefix_hits, workload.prompt_tokens - 1)
-    prompt = workload.prompt_tokens - cached
+    workload = replace(workload, prefix_hits=np.maximum(workload.prefix_hits, load.prefix_hits))
+    cached, prompt = workload.cached_tokens, workload.read_tokens
     queries, gained = 1 + load.draft_tokens, load.tokens_per_step
     room = engine.tokens_at_once(deployment.accelerator)
     left = np.maximum(room - (batch - 1) * queries, 1) if server.mixes else room  # the others' tokens go first
@@ -118,13 +118,13 @@ def serve(scenario: Scenario, load: Load = PLAIN) -> Served:
     alone = seconds(prompt_rows(*inputs, prompt_tokens=workload.prompt_tokens, cached_tokens=cached))
     alone = alone - server.request_s
     if server.mixes:
-        own = passes * seconds(
+        own: Quantity = passes * seconds(
             mixed_rows(
                 *inputs, batch=np.maximum(batch - 1, 0), context_tokens=context, prompt_tokens=workload.prompt_tokens,
                 chunk_tokens=chunk, queries=queries, cached_tokens=cached,
             )
         )  # fmt: skip
-        stall = np.maximum(own - step * passes, 0.0)
+        stall: Quantity = np.maximum(own - step * passes, 0.0)
     else:
         own = stall = alone
     token_s = step / gained + np.maximum(1 - server.burst, 0) * stall * others / workload.output_tokens

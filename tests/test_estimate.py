@@ -31,6 +31,7 @@ CELLS = st.lists(
             "batch": st.integers(1, 4096),
             "prompt_tokens": st.integers(1, 200_000),
             "output_tokens": st.integers(1, 10_000),
+            "prefix_hits": st.sampled_from([0.0, 0.5, 1.0]),
             "tensor_parallel": st.sampled_from([1, 2, 4, 8, 16]),
             "pipeline_parallel": st.sampled_from([1, 2, 5]),
             "replicas": st.sampled_from([1, 2, 3]),
@@ -45,11 +46,13 @@ SCENARIOS = st.builds(
 )  # fmt: skip
 
 
-def placed(scenario, card, batch, prompt_tokens, output_tokens, **counts):
+def placed(scenario, card, batch, prompt_tokens, output_tokens, prefix_hits, **counts):
     return replace(
         scenario,
         deployment=Deployment(accelerator=card, **counts),
-        workload=Workload(batch=batch, prompt_tokens=prompt_tokens, output_tokens=output_tokens),
+        workload=Workload(
+            batch=batch, prompt_tokens=prompt_tokens, output_tokens=output_tokens, prefix_hits=prefix_hits
+        ),
     )
 
 
@@ -156,3 +159,14 @@ def test_what_a_sweep_does_not_move_stays_in_each_of_its_elements():
     assert sweep.at(1).capacity_bytes == sweep.capacity_bytes == H100.memory_bytes
     assert sweep.at(1).memory_bytes["mlp"] == sweep.memory_bytes["mlp"]
     assert sweep.at(0).used_bytes < sweep.at(1).used_bytes
+
+
+def test_of_a_prompt_in_the_prefix_cache_only_the_rest_is_read_and_all_of_it_is_held():
+    asked = with_workload(SCENARIO, prompt_tokens=64_000)
+    cold, warm = estimate(asked), estimate(with_workload(asked, prefix_hits=0.75))
+    rest = estimate(with_workload(asked, prompt_tokens=16_000))
+    assert rest.first_token_s < warm.first_token_s < cold.first_token_s  # the rest attends to what is cached
+    assert warm.memory_bytes == cold.memory_bytes and warm.token_s == cold.token_s
+    assert warm.request_s < cold.request_s
+    whole = with_workload(asked, prefix_hits=1.0)  # the last token is always read: the answer follows from it
+    assert (whole.workload.cached_tokens, whole.workload.read_tokens) == (63_999, 1)

@@ -91,6 +91,9 @@ NEEDS = {
     "impossible": Need(workload=Workload(batch=64, prompt_tokens=8000, output_tokens=100), first_token_s=0.01),
     "long": Need(workload=Workload(prompt_tokens=30_000), context_tokens=100_000, request_s=30.0),
     "rate": Need(workload=Workload(prompt_tokens=500, output_tokens=100), requests_per_s=2.0, token_s=0.05),
+    "cached": Need(
+        workload=Workload(batch=4, prompt_tokens=20_000, output_tokens=100, prefix_hits=0.9), first_token_s=1.0
+    ),
 }
 
 
@@ -182,15 +185,19 @@ def known(figure):
     return inf if isnan(figure) else float(figure)
 
 
-def order(goal, scenario, figures, quality, usd):
+def order(goal, need, priced, scenario, figures, quality, usd):
     """What is compared, best first, of one combination."""
     unscored, loss, cost, speed = isnan(quality), -known(quality), known(usd), known(figures.token_s)
     loss, devices, cache = 0.0 if unscored else loss, scenario.deployment.devices, -scenario.cache_format.bits_per_value
     size = -parameters(scenario.model)
+    each = (cost if priced else devices) * (
+        1 if need.requests_per_s else known(figures.request_s) / scenario.workload.batch
+    )
     return {
         "best quality": (unscored, loss, cache, cost, devices, speed, size),
         "lowest cost": (unscored, cost, devices, loss, cache, speed, size),
         "fastest answers": (unscored, speed, loss, cost, devices, cache, size),
+        "lowest cost a token": (unscored, each, loss, cost, devices, cache, speed, size),
     }[goal]
 
 
@@ -198,8 +205,9 @@ def cost_of(budget, item):
     return item.usd_to_buy if budget.buys else item.usd_per_hour
 
 
-def key(goal, item, budget):
-    return order(goal, item.scenario, item.estimate, item.quality, cost_of(budget, item))
+def key(found, item):
+    usd = cost_of(found.budget, item)
+    return order(found.need.goal, found.need, found.priced, item.scenario, item.estimate, item.quality, usd)
 
 
 def assert_best(need, budget, catalog):
@@ -207,12 +215,12 @@ def assert_best(need, budget, catalog):
     rows = [row for row in every(need, budget, catalog) if would_do(need, budget, catalog, *row)]
     found = survey(need, budget, catalog)
     for goal in GOALS:
-        pick = choose(found, replace(need, goal=goal), budget).pick
+        one = choose(found, replace(need, goal=goal), budget)
         if not rows:
-            assert pick is None
+            assert one.pick is None
             continue
-        best = min(order(goal, *row) for row in rows)
-        assert key(goal, pick, budget) == pytest.approx(best, rel=1e-9)
+        best = min(order(goal, need, one.priced, *row) for row in rows)
+        assert key(one, one.pick) == pytest.approx(best, rel=1e-9)
     front = choose(found, need, budget).front
     rent = {name: card.usd_per_hour for name, card in catalog.accelerators.items()}
     prices = [(catalog.usd_to_buy if budget.buys else rent).get(name, UNKNOWN) for name in budget.devices]
@@ -538,7 +546,9 @@ def test_devices_share_whole_heads():
 
 
 def test_an_unknown_goal_is_refused():
-    with pytest.raises(ValueError, match="goal 'cheap' is not one of best quality, lowest cost, fastest answers"):
+    with pytest.raises(
+        ValueError, match="goal 'cheap' is not one of best quality, lowest cost, fastest answers, lowest cost a token"
+    ):
         recommend(replace(NEEDS["any"], goal="cheap"), BUDGETS["owned"], CATALOG)
 
 

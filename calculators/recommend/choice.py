@@ -58,6 +58,7 @@ class Table:
     cache_bits: Floats
     size: Floats
     cost_usd: Floats
+    token_cost: Floats  # what is cheapest a token is least here: see `_token_cost`
     devices: Places
 
     def __len__(self) -> int:
@@ -74,6 +75,7 @@ class Table:
             GOALS[0]: (unscored, loss, cache, cost, self.devices, speed, -self.size, -self.bits),
             GOALS[1]: (unscored, cost, self.devices, loss, cache, speed, -self.size, -self.bits),
             GOALS[2]: (unscored, speed, loss, cost, self.devices, cache, -self.size, -self.bits),
+            GOALS[3]: (unscored, self.token_cost, loss, cost, self.devices, cache, speed, -self.size, -self.bits),
         }[goal]
         return np.lexsort(keys[::-1])
 
@@ -233,12 +235,29 @@ def reads(need: Need) -> int:
     return max(int(need.context_tokens), int(need.workload.context_tokens))
 
 
-def _request_s(need: Need, block: Block, cache: int, some: Some) -> tuple[Floats, Places]:
-    """Seconds of a copy's whole batch with one cache format, F x D, and the requests in flight, D: see `cycle_s`."""
-    cells, arrival = block.cells.at(block.places), float(block.engine.scheduler.request_s)
+def _cycle_s(need: Need, block: Block, cells: Cells, first_token_s: Floats, token_s: Floats) -> Floats:
+    """Seconds of a copy's whole batch on some cells: see `cycle_s`."""
+    arrival = float(block.engine.scheduler.request_s)
     turns = (-(-cells.batch // cells.replicas) + cells.pipeline_parallel - 1) / cells.pipeline_parallel
-    prompts = arrival + (block.first_token_s(cache, some)[:, block.first_at] - arrival) * turns
-    return prompts + need.workload.output_tokens * block.token_s(cache, some), cells.batch
+    prompts = arrival + (first_token_s - arrival) * turns
+    return prompts + need.workload.output_tokens * token_s
+
+
+def _request_s(need: Need, block: Block, cache: int, some: Some) -> tuple[Floats, Places]:
+    """Seconds of a copy's whole batch with one cache format, F x D, and the requests in flight, D."""
+    cells = block.cells.at(block.places)
+    first = block.first_token_s(cache, some)[:, block.first_at]
+    return _cycle_s(need, block, cells, first, block.token_s(cache, some)), cells.batch
+
+
+def _token_cost(need: Need, cells: Cells, request_s: Floats, *, priced: bool) -> Floats:
+    """What a token costs on some cells, but for a factor that is the same for all.
+
+    Cost x time of a request / requests in flight; the cost alone where the rate of requests is given, since what stands
+    idle is paid too. Cost as of a front: devices where one has no price.
+    """
+    cost = cells.cost_usd if priced else cells.devices.astype(float)
+    return cost + np.zeros_like(request_s) if need.requests_per_s else cost * request_s / cells.batch
 
 
 def _fixed_overrun(need: Need, budget: Budget, cells: Cells, places: Places) -> Floats:
@@ -284,11 +303,11 @@ def _overruns(need: Need, block: Block, fixed: Floats, cache: int, some: Some = 
 
 
 def _last(seconds: Floats) -> Floats:
-    """Times in which an unknown one comes behind all known ones, yet before none at all."""
-    return np.where(np.isnan(seconds), 1e300, seconds)
+    """Times or costs in which an unknown one comes behind all known ones, yet before none at all."""
+    return np.where(np.isfinite(seconds), seconds, 1e300)
 
 
-def _best(need: Need, block: Block, fine: Truths, cache: int, begins: Places) -> Places:
+def _best(need: Need, block: Block, fine: Truths, cache: int, begins: Places, *, priced: bool) -> Places:
     """The place in D of each weight format's best deployment among those that are fine, F.
 
     Cells come the cheapest and simplest first, so that the first of equals is it. `begins`: where runs of cells of
@@ -296,6 +315,10 @@ def _best(need: Need, block: Block, fine: Truths, cache: int, begins: Places) ->
     """
     if need.goal == GOALS[2]:
         return np.asarray(np.where(fine, _last(block.token_s(cache)), inf).argmin(axis=-1))
+    if need.goal == GOALS[3] and not need.requests_per_s:
+        request, _ = _request_s(need, block, cache, ALL)
+        costs = _last(_token_cost(need, block.cells.at(block.places), request, priced=priced))
+        return np.asarray(np.where(fine, costs, inf).argmin(axis=-1))
     run = np.searchsorted(begins, fine.argmax(axis=-1), side="right") - 1
     best, ends = np.empty(len(fine), dtype=np.intp), np.append(begins[1:], len(block.places))
     for place in np.unique(run):
@@ -311,18 +334,23 @@ def _runs(*columns: NDArray[Any]) -> Places:
     return np.append(0, np.flatnonzero(change) + 1)
 
 
-def _table(found: Survey, need: Need, budget: Budget) -> Table:
+def _priced(found: Survey) -> bool:
+    """Whether every device has a price, so that costs can be compared."""
+    return all(np.isfinite(block.cells.cost_usd).all() for block in found.blocks)
+
+
+def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
     for place, block in enumerate(found.blocks):
         forms = block.least_memory.shape
-        cell, token = block.least_cell.copy(), np.full(forms, np.nan)
+        cell, token, request = block.least_cell.copy(), np.full(forms, np.nan), np.full(forms, np.nan)
         over = _over(block.least_memory) * _fixed_overrun(need, budget, block.cells, cell)
         fixed = _fixed_overrun(need, budget, block.cells, block.places)
         begins = _runs(block.cells.cost_usd[block.places], block.cells.devices[block.places])
         for at in range(forms[0] if len(block.places) else 0):
             fine = _within(need, block, fixed, at)
             will = fine.any(axis=-1)
-            best = _best(need, block, fine, at, begins)
+            best = _best(need, block, fine, at, begins, priced=priced)
             over[at, will] = 1.0
             misses = np.flatnonzero(~will & (block.memory[at] <= NEAR).any(axis=-1))
             if len(misses):
@@ -332,6 +360,9 @@ def _table(found: Survey, need: Need, budget: Budget) -> Table:
             some = np.union1d(np.flatnonzero(will), misses)
             cell[at, some] = block.places[best[some]]
             token[at, some] = block.token_by_weights[some, best[some]] + block.token_by_cache[at, best[some]]
+            prompts = block.first_at[best[some]]
+            first = block.first_by_weights[some, prompts] + block.first_by_cache[at, prompts]
+            request[at, some] = _cycle_s(need, block, block.cells.at(cell[at, some]), first, token[at, some])
         cache, weights = np.indices(forms)
         scores = np.array([found.catalog.score(block.model.name, fmt.name) for fmt in block.weights])
         rows = {
@@ -346,6 +377,7 @@ def _table(found: Survey, need: Need, budget: Budget) -> Table:
             "cache_bits": np.array([fmt.bits_per_value for fmt in block.caches])[cache],
             "size": np.full(forms, float(parameters(block.model))),
             "cost_usd": block.cells.cost_usd[cell],
+            "token_cost": known(_token_cost(need, block.cells.at(cell), request, priced=priced)),
             "devices": block.cells.devices[cell],
         }
         for name, column in rows.items():
@@ -367,7 +399,8 @@ def choose(found: Survey, need: Need, budget: Budget) -> Recommendation:
     """
     if need.goal not in GOALS:
         raise ValueError(f"goal {need.goal!r} is not one of {', '.join(GOALS)}")
-    table = _table(found, need, budget)
+    priced = _priced(found)
+    table = _table(found, need, budget, priced=priced)
     order = table.order(need.goal) if len(table) else np.zeros(0, dtype=np.intp)
     will = table.overrun[order] <= 1
     misses = order[~will]
@@ -379,7 +412,7 @@ def choose(found: Survey, need: Need, budget: Budget) -> Recommendation:
         ranked=Candidates(found, need, budget, table, order[will]),
         rejected=Candidates(found, need, budget, table, misses),
         considered=found.considered,
-        priced=all(np.isfinite(block.cells.cost_usd).all() for block in found.blocks),
+        priced=priced,
     )
 
 
@@ -584,5 +617,6 @@ def _rows(found: Survey, rows: Sequence[tuple[int, int, int, int, float, float]]
         cache_bits=np.array([fmt.bits_per_value for fmt in caches], dtype=float),
         size=np.array([parameters(block.model) for block in blocks], dtype=float),
         cost_usd=np.array([block.cells.cost_usd[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=float),
+        token_cost=np.full(len(rows), np.nan),
         devices=np.array([block.cells.devices[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=np.intp),
     )

@@ -15,7 +15,7 @@ from calculators.estimate import Workload
 from calculators.formats import Format
 from calculators.hardware import NO_SERVER, Accelerator, Engine, Server
 
-GOALS = ("best quality", "lowest cost", "fastest answers")
+GOALS = ("best quality", "lowest cost", "fastest answers", "lowest cost a token")
 HOURS_A_MONTH = 730  # 365 x 24 / 12
 
 
