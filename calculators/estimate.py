@@ -191,9 +191,12 @@ def first_token_rows(scenario: Scenario) -> list[Work]:
 
 def first_token_pass(scenario: Scenario) -> tuple[list[Work], Quantity]:
     """The rows of `first_token_rows` by the pass: (rows of the mean pass, passes). What they leave is `request_s`."""
-    prompt = scenario.workload.prompt_tokens
-    passes = prompt_passes(scenario.deployment, scenario.engine, prompt)
-    return prompt_pass_rows(*_pass_inputs(scenario), prompt_tokens=prompt), passes
+    workload = scenario.workload
+    passes = prompt_passes(scenario.deployment, scenario.engine, workload.read_tokens)
+    rows = prompt_pass_rows(
+        *_pass_inputs(scenario), prompt_tokens=workload.prompt_tokens, cached_tokens=workload.cached_tokens
+    )  # fmt: skip
+    return rows, passes
 
 
 def token_rows(scenario: Scenario) -> list[Work]:
