@@ -34,6 +34,7 @@ from calculators.recommend import (
     smallest_deployment,
     survey,
 )
+from calculators.recommend.limits import BEYOND
 from presets import accelerators, cache_formats, engines, formats, models
 
 ENGINE = engines()["CUDA-graph decoder"]
@@ -330,7 +331,7 @@ def overrun(need, budget, catalog, scenario, figures, quality):
         max(need.context_tokens, scenario.workload.context_tokens) / scenario.model.max_context,
         need.quality / quality if need.quality else 0.0,
     ]  # fmt: skip
-    return prod(max(known(share), 1) for share in shares)
+    return prod(min(max(known(share), 1), BEYOND) for share in shares)
 
 
 def form(scenario):
@@ -462,7 +463,10 @@ def test_formats_side_by_side_are_each_format_alone():
                 assert side == pytest.approx(np.broadcast_to(getattr(alone, figure), 3), rel=1e-12)
 
 
-@pytest.mark.parametrize("budget", [Budget(devices={H100: 2}), Budget(devices={"unpriced": 1})])
+RENT_OF_TWO = Budget(devices={H100: 4}, usd_per_hour=6.0)
+
+
+@pytest.mark.parametrize("budget", [Budget(devices={H100: 2}), Budget(devices={"unpriced": 1}), RENT_OF_TWO])
 def test_what_rescues_a_near_miss_does_what_is_asked_and_its_engine_runs_it(budget):
     need = replace(NEEDS["chat"], workload=Workload(batch=64, prompt_tokens=3000, output_tokens=500))
     found = recommend(need, budget, CATALOG)
@@ -486,7 +490,8 @@ def test_devices_take_whole_servers():
 
 
 def test_a_limit_of_the_rack_that_is_broken_says_so_and_by_how_much():
-    four = replace(NEEDS["any"], workload=Workload(batch=1, prompt_tokens=2000, output_tokens=200))
+    need = Need(workload=Workload(batch=64, prompt_tokens=4000, output_tokens=200))
+    one = Need(workload=Workload(batch=1, prompt_tokens=2000, output_tokens=200))
     large = replace(CATALOG, models=chosen(models(), "Llama 3.1 70B"), weight_formats=chosen(formats(), "BF16"))
     said = {}
     for name, budget in {
@@ -495,11 +500,10 @@ def test_a_limit_of_the_rack_that_is_broken_says_so_and_by_how_much():
         "no data": Budget(devices={"unpriced": 2}, server_power_w=3_000),
         "both": Budget(devices={H100: 5}, rack_units=3, server_power_w=3_000),
     }.items():
-        item = next(
-            item for item in recommend(four, budget, large).rejected if item.scenario.cache_format.name == "BF16"
-        )
+        found = recommend(one if name == "no data" else need, budget, large)
+        item = next(item for item in found.rejected if item.scenario.cache_format.name == "BF16")
         said[name] = item.limits
-    assert said["units"] == ("rack units 2.0 times the limit",)  # 161 GB on four devices: two servers
+    assert said["units"] == ("rack units 2.0 times the limit",)  # 230 GB on four devices: two servers
     assert said["watts"] == ("server power 33.3% over the limit",)
     assert said["no data"] == ("server power unknown",)
     assert said["both"] == ("rack units 2.0 times the limit", "server power 33.3% over the limit")

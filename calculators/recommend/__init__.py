@@ -1,11 +1,14 @@
 """Which model, format and deployment answer a need within a budget? Every combination is estimated; none is guessed."""
 
+from calculators.recommend.candidate import Candidate, shares_of
 from calculators.recommend.changes import Change, changes_that_fit, smallest_deployment
-from calculators.recommend.choice import Candidate, Candidates, Recommendation, choose, reads, recommend, shares_of
+from calculators.recommend.choice import Recommendation, choose, recommend
+from calculators.recommend.limits import reads
 from calculators.recommend.obstacle import Obstacle, obstacles
 from calculators.recommend.records import ANYTHING, GOALS, Abilities, Budget, Catalog, Need, divides, runs_on, splits
 from calculators.recommend.rescue import Rescue, rescue
 from calculators.recommend.survey import BATCHES, NEAR, STAGES, WIDTHS, Survey, survey
+from calculators.recommend.table import Candidates
 
 __all__ = [
     "ANYTHING", "BATCHES", "GOALS", "NEAR", "STAGES", "WIDTHS", "Abilities", "Budget", "Candidate", "Candidates",

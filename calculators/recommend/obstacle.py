@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import inf
 
-import numpy as np
-
-from calculators.recommend.choice import Candidate, Candidates, Recommendation, choose, shares_of, words_of
+from calculators.recommend.candidate import Candidate, shares_of
+from calculators.recommend.choice import Asked, Recommendation, choose, nearest
 from calculators.recommend.records import Budget, Need
 
-Asked = tuple[Need, Budget]
 LEAST_RATE = 1e-9  # requests a second: as good as none, yet still a stream
 ANY_PRICE_USD = 1e300  # as good as no limit, yet still a purchase
 
@@ -61,20 +59,11 @@ def _without(found: Recommendation, names: tuple[str, ...]) -> Obstacle | None:
     need, budget = found.need, found.budget
     for name in names:
         need, budget = WITHOUT[name](need, budget)
-    freed = choose(found.found, need, budget)
-    if freed.pick is None:
+    pick = choose(found.found, need, budget).pick
+    if pick is None:
         return None
-    table = found.rejected.table
-    nearest = freed.ranked.rows[np.argmin(table.overrun[freed.ranked.rows])]
-    item = freed.pick
-    if np.isfinite(table.overrun[nearest]):
-        item = Candidates(found.found, found.need, found.budget, table, np.array([nearest]))[0]
-    given, catalog = item.scenario, found.found.catalog
-    shares = shares_of(given, item.estimate, item.quality, found.need, found.budget, catalog)
-    broken = {name: share for name, share in shares.items() if not share <= 1}
-    return Obstacle(
-        limits=tuple(broken),
-        candidate=replace(
-            item, overrun=max(shares.values()), limits=tuple(words_of(name, share) for name, share in broken.items())
-        ),
-    )
+    item = nearest(found.found, (found.need, found.budget), (need, budget))
+    if item is None or not item.known:
+        shares = shares_of(pick.scenario, pick.estimate, pick.quality, found.need, found.budget, found.found.catalog)
+        item = replace(pick, shares=shares)
+    return Obstacle(limits=tuple(item.broken), candidate=item)

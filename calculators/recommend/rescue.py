@@ -1,18 +1,32 @@
 """What is the least change with which a candidate that just failed would do? One change, which its engine can run."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, floor
 
-from calculators.recommend.choice import Candidate, Recommendation, fixed_limits, recommend, shares_of
+from calculators.estimate import largest_batch
+from calculators.recommend.candidate import Candidate
+from calculators.recommend.choice import Recommendation, nearest, recommend
+from calculators.recommend.limits import limits_of
+from calculators.recommend.obstacle import WITHOUT
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
 
 MORE_DEVICES = 4  # times those of the budget that are tried
-# What a candidate takes of a limit on money or room, in words.
-TAKES = {
-    "rent": "${:,.2f} an hour allowed", "price": "${:,.0f} allowed", "power": "{:,g} W allowed for the devices",
-    "devices": "{:,.0f} devices allowed", "rack units": "{:,.0f} rack units allowed",
-    "server power": "{:,g} W allowed from the wall",
-}  # fmt: skip
+# Each limit that may be moved, by its name, with what a candidate takes of it in words, rounded to what is enough.
+MOVED: Mapping[str, Callable[[float], str]] = {
+    "first token": lambda seconds: f"{ceil(1e3 * seconds):,} ms allowed for the first token",
+    "time per token": lambda seconds: f"{ceil(1e4 * seconds) / 10:,} ms allowed for each further token",
+    "time of a request": lambda seconds: f"{ceil(10 * seconds) / 10:,} s allowed for a request",
+    "rent": lambda usd: f"${ceil(100 * usd - 1e-6) / 100:,.2f} an hour allowed",
+    "price": lambda usd: f"${ceil(usd - 1e-6):,} allowed",
+    "power": lambda watts: f"{ceil(10 * watts - 1e-6) / 10:,g} W allowed for the devices",
+    "devices": lambda count: f"{round(count):,} devices allowed",
+    "rack units": lambda count: f"{round(count):,} rack units allowed",
+    "server power": lambda watts: f"{ceil(watts - 1e-6):,} W allowed from the wall",
+    "requests a second": lambda rate: f"{floor(100 * rate) / 100:,g} requests a second asked for",
+    "score": lambda score: f"a score of {floor(10 * score) / 10:g} asked for",
+}
+LEAST = ("requests a second", "score")  # limits on what is there at least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,62 +40,73 @@ class Rescue:
 def rescue(found: Recommendation, item: Candidate) -> Rescue | None:
     """The cheapest change that lets a rejected candidate do, None where no single one does.
 
-    In the order of what is given up: a narrower cache, other weights of the same model, half the requests at once,
-    more devices of the same kind than the budget has, a higher limit.
+    In the order of what it costs: a narrower cache, other weights of the same model, the one limit that it breaks
+    moved, the requests at once that its memory holds where that is half of them or more, more devices of the kinds that
+    the budget has, one limit moved so far that another deployment of it does.
     """
-    given, catalog = item.scenario, found.found.catalog
-    for other in found.ranked.of(given.model.name).forms:
+    given, broken = item.scenario, item.broken
+    does = found.ranked.of(given.model.name)
+    for other in does:
         if other.scenario.weight_format == given.weight_format:
             return Rescue(words=f"{_article(other.scenario.cache_format.name)} cache", candidate=other)
-        return Rescue(words=f"{other.scenario.weight_format.name} weights", candidate=other)
+    if does:
+        return Rescue(words=f"{does[0].scenario.weight_format.name} weights", candidate=does[0])
+    moved = _moved(found, item) or (_fewer_requests(found, item) if tuple(broken) == ("memory",) else None)
+    return moved or _more_devices(found, item) or _farther(found, item)
+
+
+def _moved(found: Recommendation, item: Candidate) -> Rescue | None:
+    """The candidate as it is with the one limit that it breaks moved to what it takes."""
+    broken = item.broken
+    if len(broken) != 1 or not broken.keys() <= MOVED.keys() or not item.known:
+        return None
+    ((name, share),) = broken.items()
+    limit = limits_of(found.need, found.budget)[name]
+    words = MOVED[name](limit / share if name in LEAST else limit * share)
+    return Rescue(words=words, candidate=replace(item, shares={**item.shares, name: 1.0}))
+
+
+def _fewer_requests(found: Recommendation, item: Candidate) -> Rescue | None:
+    """The candidate with as many requests at once as its memory holds."""
+    load = int(item.scenario.workload.batch)
+    fewer = 0 if found.need.requests_per_s else largest_batch(item.scenario, limit=load)
+    if 2 * fewer < load:
+        return None
+    asked = replace(found.need, workload=replace(found.need.workload, batch=fewer))
+    does = _cheapest(item, asked, found.budget, found.found.catalog)
+    words = f"{fewer:,} {'request' if fewer == 1 else 'requests'} at once"
+    return Rescue(words=words, candidate=does) if does else None
+
+
+def _more_devices(found: Recommendation, item: Candidate) -> Rescue | None:
+    """The fewest more of the devices that the budget counts."""
+    owned = found.budget.devices
+    more = replace(found.budget, devices={name: count * MORE_DEVICES for name, count in owned.items()})
+    does = _cheapest(item, found.need, more, found.found.catalog)
+    if does is None:
+        return None
+    card = str(does.scenario.deployment.accelerator.name)
+    return Rescue(words=f"{does.devices - owned[card]:,} more of {card}", candidate=does)
+
+
+def _farther(found: Recommendation, item: Candidate) -> Rescue | None:
+    """Another deployment of the same form with the one limit that it breaks moved to what it takes, the least over."""
+    asked = (found.need, found.budget)
+    freed = (WITHOUT[name](*asked) for name in MOVED)
+    ways = [nearest(found.found, asked, way, item.scenario) for way in freed if way != asked]
+    return _moved(found, min((way for way in ways if way), key=lambda way: way.overrun)) if any(ways) else None
+
+
+def _cheapest(item: Candidate, need: Need, budget: Budget, catalog: Catalog) -> Candidate | None:
+    """The cheapest deployment of a candidate's form that would do."""
+    given = item.scenario
     alone = replace(
         catalog,
         models={given.model.name: given.model},
         weight_formats={given.weight_format.name: given.weight_format},
+        cache_formats={given.cache_format.name: given.cache_format},
     )
-    need, budget = found.need, found.budget
-    load = int(need.workload.batch)
-    if load > 1 and not need.requests_per_s:
-        fewer = replace(need, workload=replace(need.workload, batch=load // 2))
-        does = _pick(fewer, budget, alone)
-        if does is not None:
-            return Rescue(words=f"{load // 2:,} requests at once", candidate=does)
-    more = replace(budget, devices={name: count * MORE_DEVICES for name, count in budget.devices.items()})
-    does = _pick(need, more, alone)
-    if does is not None:
-        card = str(does.scenario.deployment.accelerator.name)
-        extra = does.devices - budget.devices[card]
-        return Rescue(
-            words=f"{extra:,} more of {card}" if extra > 0 else f"on {does.devices:,} devices", candidate=does
-        )
-    return _allowed(found, item) or _raised(need, budget, alone)
-
-
-def _pick(need: Need, budget: Budget, catalog: Catalog) -> Candidate | None:
-    return recommend(replace(need, goal=GOALS[1]), budget, catalog).pick
-
-
-def _allowed(found: Recommendation, item: Candidate) -> Rescue | None:
-    """The candidate as it is with the one limit on money or room that it breaks raised to what it takes."""
-    need, budget = found.need, found.budget
-    shares = shares_of(item.scenario, item.estimate, item.quality, need, budget, found.found.catalog)
-    broken = [name for name, share in shares.items() if not share <= 1]
-    if len(broken) != 1 or broken[0] not in TAKES or shares[broken[0]] == inf:
-        return None
-    (name,) = broken
-    words = TAKES[name].format(shares[name] * fixed_limits(need, budget)[name][1])
-    return Rescue(words=words, candidate=replace(item, limits=(), overrun=1.0))
-
-
-def _raised(need: Need, budget: Budget, catalog: Catalog) -> Rescue | None:
-    """The candidate with the one of its time limits that it breaks given up, and what it then takes."""
-    for name, field in (("first token", "first_token_s"), ("further token", "token_s"), ("request", "request_s")):
-        if getattr(need, field) < inf:
-            does = _pick(replace(need, **{field: inf}), budget, catalog)  # type: ignore[arg-type]
-            if does is not None:
-                seconds = float(getattr(does.estimate, field))
-                return Rescue(words=f"{seconds * 1e3:,.0f} ms allowed for each {name}", candidate=does)
-    return None
+    return recommend(replace(need, goal=GOALS[1]), budget, alone).pick
 
 
 def _article(name: str) -> str:

@@ -1,0 +1,123 @@
+"""Which of a survey's combinations keep to the limits, and how far over them do the others go? As arrays."""
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from calculators.recommend.records import Budget, Catalog, Need
+from calculators.recommend.survey import NEAR, Block, Cells, Floats, Places, Truths, known
+
+Some = Places | slice  # rows of an array
+ALL = slice(None)
+BEYOND = 1e9  # how often a limit is taken to go into a figure that nobody knows: it comes behind all that are known
+
+
+def fixed_limits(need: Need, budget: Budget) -> dict[str, tuple[str, float]]:
+    """The limits that depend on the devices alone: name -> (column of the cells, limit)."""
+    return {
+        "rent": ("usd_per_hour", budget.hourly_usd),
+        "price": ("usd_to_buy", budget.usd_to_buy),
+        "power": ("power_w", min(need.power_w, budget.power_w)),
+        "devices": ("devices", budget.most_devices),
+        "rack units": ("rack_units", budget.rack_units),
+        "server power": ("server_power_w", budget.server_power_w),
+    }
+
+
+def factors(shares: Any) -> Floats:
+    """How often limits go into figures, as factors of an overrun: what keeps to its limit adds none to it."""
+    found: Floats = np.maximum(np.minimum(known(shares), BEYOND), 1)
+    return found
+
+
+def limits_of(need: Need, budget: Budget) -> dict[str, float]:
+    """Every limit but that of memory by its name, in its base unit; infinite, or 0 of what is at least, for none."""
+    return {
+        "first token": need.first_token_s,
+        "time per token": need.token_s,
+        "time of a request": need.request_s,
+        **{name: limit for name, (_, limit) in fixed_limits(need, budget).items()},
+        "context": reads(need),
+        "score": need.quality,
+        "requests a second": need.requests_per_s,
+    }
+
+
+def reads(need: Need) -> int:
+    """Tokens that the model must be able to read, a count."""
+    return max(int(need.context_tokens), int(need.workload.context_tokens))
+
+
+def model_overrun(need: Need, catalog: Catalog, block: Block) -> Floats:
+    """How far each weight format of a model goes under the score and the context asked for, as an overrun; F."""
+    scores = np.array([catalog.score(block.model.name, fmt.name) for fmt in block.weights])
+    score = factors(need.quality / np.maximum(scores, 1e-9)) if need.quality else np.ones(len(scores))
+    return score * max(reads(need) / block.model.max_context, 1)
+
+
+def cycle_s(need: Need, block: Block, cells: Cells, first_token_s: Floats, token_s: Floats) -> Floats:
+    """Seconds of a copy's whole batch on some cells: see `cycle_s`."""
+    arrival = float(block.engine.scheduler.request_s)
+    turns = (-(-cells.batch // cells.replicas) + cells.pipeline_parallel - 1) / cells.pipeline_parallel
+    prompts = arrival + (first_token_s - arrival) * turns
+    return prompts + need.workload.output_tokens * token_s
+
+
+def request_s(need: Need, block: Block, cache: int, some: Some) -> tuple[Floats, Places]:
+    """Seconds of a copy's whole batch with one cache format, F x D, and the requests in flight, D."""
+    cells = block.cells.at(block.places)
+    first = block.first_token_s(cache, some)[:, block.first_at]
+    return cycle_s(need, block, cells, first, block.token_s(cache, some)), cells.batch
+
+
+def token_cost(need: Need, cells: Cells, request_s: Floats, *, priced: bool) -> Floats:
+    """What a token costs on some cells, but for a factor that is the same for all.
+
+    Cost x time of a request / requests in flight; the cost alone where the rate of requests is given, since what stands
+    idle is paid too. Cost as of a front: devices where one has no price.
+    """
+    cost = cells.cost_usd if priced else cells.devices.astype(float)
+    return cost + np.zeros_like(request_s) if need.requests_per_s else cost * request_s / cells.batch
+
+
+def fixed_overrun(need: Need, budget: Budget, cells: Cells, places: Places) -> Floats:
+    """The overrun of the limits that depend on the devices alone, of some of the cells, in their shape."""
+    over = np.ones(places.shape)
+    for name, limit in fixed_limits(need, budget).values():
+        if limit < inf:
+            over *= factors(getattr(cells, name)[places] / limit)
+    return over
+
+
+def within(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Truths:
+    """The combinations with one cache format that break no limit, F x D, of some of the weight formats."""
+    fine: Truths = block.fits[cache, some] & (fixed <= 1)
+    if need.token_s < inf:
+        fine &= block.token_by_weights[some] <= need.token_s - block.token_by_cache[cache]
+    if need.first_token_s < inf:
+        in_time = block.first_by_weights[some] <= need.first_token_s - block.first_by_cache[cache]
+        fine &= in_time.take(block.first_at, axis=1)
+    if need.request_s < inf or need.requests_per_s:
+        request, batch = request_s(need, block, cache, some)
+        fine &= request <= need.request_s
+        fine &= need.requests_per_s * request <= batch
+    return fine
+
+
+def overruns(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Floats:
+    """The overrun of each combination with one cache format, F x D, of some of the weight formats.
+
+    inf where its memory comes not near: it is not asked how fast that would be.
+    """
+    memory = block.memory[cache, some]
+    over: Floats = np.where(memory <= NEAR, np.maximum(memory, 1), inf)[:, block.memory_at] * fixed
+    if need.token_s < inf:
+        over *= factors(block.token_s(cache, some) / need.token_s)
+    if need.first_token_s < inf:
+        over *= factors(block.first_token_s(cache, some) / need.first_token_s)[:, block.first_at]
+    if need.request_s < inf or need.requests_per_s:
+        request, batch = request_s(need, block, cache, some)
+        over *= factors(request / need.request_s)
+        over *= factors(need.requests_per_s * request / batch)
+    return over

@@ -1,0 +1,165 @@
+"""Combinations side by side, a row each, in an order; each becomes a candidate when it is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calculators.architecture import parameters
+from calculators.recommend.candidate import Candidate, candidate
+from calculators.recommend.records import GOALS, Budget, Need
+from calculators.recommend.survey import Floats, Places, Survey, Truths, known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One row a form (model, weight format, cache format): its best deployment, or its nearest miss."""
+
+    block: Places
+    weights: Places
+    cache: Places
+    cell: Places  # among the block's cells
+    token_s: Floats
+    overrun: Floats  # of all limits that it breaks, multiplied
+    quality: Floats
+    bits: Floats
+    cache_bits: Floats
+    size: Floats
+    cost_usd: Floats
+    token_cost: Floats  # what is cheapest a token is least here: see `_token_cost`
+    devices: Places
+
+    def __len__(self) -> int:
+        return len(self.block)
+
+    def order(self, goal: str) -> Places:
+        """The rows, best first. What nobody scored comes behind what was; the rest of the order breaks ties.
+
+        A narrower cache loses something that nobody measured, so that it is taken only where it gains something.
+        """
+        unscored, loss = np.isnan(self.quality), -np.nan_to_num(self.quality, nan=0.0)
+        cost, speed, cache = self.cost_usd, known(self.token_s), -self.cache_bits
+        keys = {
+            GOALS[0]: (unscored, loss, cache, cost, self.devices, speed, -self.size, -self.bits),
+            GOALS[1]: (unscored, cost, self.devices, loss, cache, speed, -self.size, -self.bits),
+            GOALS[2]: (unscored, speed, loss, cost, self.devices, cache, -self.size, -self.bits),
+            GOALS[3]: (unscored, self.token_cost, loss, cost, self.devices, cache, speed, -self.size, -self.bits),
+        }[goal]
+        return np.lexsort(keys[::-1])
+
+
+class Candidates(Sequence[Candidate]):
+    """Rows of a table as candidates, each worked out when it is asked for: by one scalar `estimate()`."""
+
+    def __init__(self, found: Survey, need: Need, budget: Budget, table: Table, rows: Places) -> None:
+        self.found, self.need, self.budget, self.table, self.rows = found, need, budget, table, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Candidates": ...
+    def __getitem__(self, at: int | slice) -> "Candidate | Candidates":
+        if isinstance(at, slice):
+            return self.some(self.rows[at])
+        row, table = int(self.rows[at]), self.table
+        block = self.found.blocks[table.block[row]]
+        return candidate(
+            self.found, self.need, self.budget, block, int(table.cache[row]), int(table.weights[row]),
+            int(table.cell[row]),
+        )  # fmt: skip
+
+    def some(self, rows: Places) -> "Candidates":
+        """Other rows of the same table, in their order."""
+        return Candidates(self.found, self.need, self.budget, self.table, rows)
+
+    @property
+    def models(self) -> "Candidates":
+        """The best of each model, in order."""
+        return self.some(self.rows[np.sort(np.unique(self.model, return_index=True)[1])])
+
+    @property
+    def forms(self) -> "Candidates":
+        """The best of each model and weight format, in order."""
+        first: dict[tuple[int, str], int] = {}
+        places = zip(self.model, self.column("block"), self.column("weights"), self.rows, strict=True)
+        for model, block, weights, row in places:
+            first.setdefault((model, self.found.blocks[block].weights[weights].name), row)
+        return self.some(np.array(list(first.values()), dtype=np.intp))
+
+    def above(self, quality: float) -> "Candidates":
+        """Those that score more, in order."""
+        return self.some(self.rows[self.table.quality[self.rows] > quality])
+
+    def of(self, model: str) -> "Candidates":
+        """Those of one model, in order."""
+        return self.some(self.rows[self.model == list(self.found.catalog.models).index(model)])
+
+    @cached_property
+    def model(self) -> Places:
+        """The place of each one's model in the catalog."""
+        places = {name: place for place, name in enumerate(self.found.catalog.models)}
+        models = np.array([places[block.model.name] for block in self.found.blocks], dtype=np.intp)
+        found: Places = models[self.column("block")]
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """Model, weights and devices of each, without its figures."""
+        found = []
+        for row in self.rows:
+            block, cell = self.found.blocks[self.table.block[row]], self.table.cell[row]
+            card = list(self.found.catalog.accelerators)[block.cells.accelerator[cell]]
+            weights = block.weights[self.table.weights[row]].name
+            found.append(f"{block.model.name}, {weights}, {self.table.devices[row]} × {card}")
+        return found
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column of the table for these rows."""
+        values: NDArray[Any] = getattr(self.table, name)[self.rows]
+        return values
+
+    def figures(self, priced: bool) -> Floats:
+        """Cost, seconds a token and the score's lack of each, rows x 3: the less the better, inf where unknown."""
+        cost, time = self.column("cost_usd" if priced else "devices"), self.column("token_s")
+        return np.stack([known(cost), known(time), known(-self.column("quality"))], axis=-1)
+
+    @property
+    def unscored(self) -> int:
+        """How many have no measured score, a count."""
+        return int(np.isnan(self.table.quality[self.rows]).sum())
+
+
+def run_begins(*columns: NDArray[Any]) -> Places:
+    """Where the runs of cells that are equal in all these columns begin."""
+    change: Truths = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return np.append(0, np.flatnonzero(change) + 1)
+
+
+def rows_of(found: Survey, rows: Sequence[tuple[int, int, int, int, float]]) -> Table:
+    """A table of single combinations: (block, cache, weights, cell, seconds a token); each will do."""
+    blocks = [found.blocks[row[0]] for row in rows]
+    numbers = np.array([row[:4] for row in rows], dtype=np.intp).reshape(-1, 4)
+    weights = [block.weights[row[2]] for block, row in zip(blocks, rows, strict=True)]
+    caches = [block.caches[row[1]] for block, row in zip(blocks, rows, strict=True)]
+    names = [(block.model.name, fmt.name) for block, fmt in zip(blocks, weights, strict=True)]
+    return Table(
+        block=numbers[:, 0],
+        cache=numbers[:, 1],
+        weights=numbers[:, 2],
+        cell=numbers[:, 3],
+        token_s=np.array([row[4] for row in rows], dtype=float),
+        overrun=np.ones(len(rows)),
+        quality=np.array([found.catalog.score(*name) for name in names], dtype=float),
+        bits=np.array([fmt.bits_per_value for fmt in weights], dtype=float),
+        cache_bits=np.array([fmt.bits_per_value for fmt in caches], dtype=float),
+        size=np.array([parameters(block.model) for block in blocks], dtype=float),
+        cost_usd=np.array([block.cells.cost_usd[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=float),
+        token_cost=np.full(len(rows), np.nan),
+        devices=np.array([block.cells.devices[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=np.intp),
+    )
