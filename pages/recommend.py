@@ -57,6 +57,11 @@ with st.container(border=True):
                 "reads", "Context, tokens", help="What the model must be able to read; 0: what a request has."
             )
             widgets.steps("rate", "Requests a second", help="That arrive; 0: the sidebar's number at once instead.")
+            widgets.steps(
+                "hits",
+                "Share of the prompt in the prefix cache",
+                help="From a step before: held, not read again.",
+            )
             widgets.choice(
                 "family",
                 "Weight formats",
@@ -114,22 +119,25 @@ if would.open and found.ranked:
     if own is not None and all(item.scenario.model.name != own.name for item in best):
         best += found.ranked.of(own.name).models
     would.caption(f"The best form of each of {len(best)} models of the {len(found.ranked.models)} that would do.")
-    would.dataframe(weighed.candidates(best, need.benchmark), hide_index=True)
+    would.dataframe(weighed.candidates(found, best), hide_index=True)
     would.caption("Other forms of the pick.")
     forms = found.ranked.of(found.pick.scenario.model.name).forms[:20]
-    would.dataframe(weighed.candidates(forms, need.benchmark), hide_index=True)
+    would.dataframe(weighed.candidates(found, forms), hide_index=True)
 elif would.open:
     would.info("Nothing would do. The other tabs say which limit each option breaks.")
 if near.open and found.near_misses:
-    near.caption("The nearest of each model, no more than half over a limit; the least change with which it would do.")
+    near.caption(
+        "The nearest of each model, all that it goes over its limits together no more than half; the cheapest change "
+        "with which it would do. It may hold after all where predictions were off by more before."
+    )
     near.dataframe(weighed.near_misses(found), hide_index=True)
 elif near.open:
-    near.info("Nothing comes near: every rejected option goes more than half over a limit.")
+    near.info("Nothing comes near: every rejected option goes more than half over its limits, or by nobody knows how.")
 if rejected.open and found.rejected:
     rejected.caption("The nearest miss of each model, then every format of one model.")
-    rejected.dataframe(weighed.candidates(found.rejected.models, need.benchmark), hide_index=True)
+    rejected.dataframe(weighed.candidates(found, found.rejected.models), hide_index=True)
     model = rejected.selectbox("Every rejected format of", [item.scenario.model.name for item in found.rejected.models])
-    rejected.dataframe(weighed.candidates(found.rejected.of(model).forms, need.benchmark), hide_index=True)
+    rejected.dataframe(weighed.candidates(found, found.rejected.of(model).forms), hide_index=True)
 elif rejected.open:
     rejected.info("Nothing was rejected: every option keeps to these limits.")
 if budget.buys or chosen.have in stock.RENTED or (found.pick is not None and isfinite(found.pick.usd_per_hour)):

@@ -46,6 +46,7 @@ def test_the_pick_is_the_scenario_of_every_page_once_it_is_used(title):
     taken = jobs.taken(chosen, found.pick)
     steps = found.pick.scenario.workload.batch if chosen.rate else chosen.batch
     used = records.scenario(taken)
-    assert replace(used, workload=replace(used.workload, batch=steps)) == found.pick.scenario
+    cached = chosen.hits  # other pages read the whole prompt, but where they ask for this share
+    assert replace(used, workload=replace(used.workload, batch=steps, prefix_hits=cached)) == found.pick.scenario
     assert from_query(to_query(taken)) == (taken, ())
     assert jobs.said(recommended(taken), None)[0] == PAIRS[title]["answer"]

@@ -34,7 +34,8 @@ from calculators.recommend import (
     smallest_deployment,
     survey,
 )
-from calculators.recommend.limits import BEYOND
+from calculators.recommend import deployments as would_do_on
+from calculators.recommend.limits import BEYOND, LAST
 from presets import accelerators, cache_formats, engines, formats, models
 
 ENGINE = engines()["CUDA-graph decoder"]
@@ -188,7 +189,9 @@ def known(figure):
 
 def order(goal, need, priced, scenario, figures, quality, usd):
     """What is compared, best first, of one combination."""
-    unscored, loss, cost, speed = isnan(quality), -known(quality), known(usd), known(figures.token_s)
+    unscored, loss, cost = isnan(quality), -known(quality), known(usd)
+    first = BEYOND if isnan(figures.first_token_s) else float(figures.first_token_s)
+    speed = min(first + need.workload.output_tokens * known(figures.token_s), LAST)
     loss, devices, cache = 0.0 if unscored else loss, scenario.deployment.devices, -scenario.cache_format.bits_per_value
     size = -parameters(scenario.model)
     each = (cost if priced else devices) * (
@@ -532,6 +535,50 @@ def test_a_narrower_cache_rescues_before_anything_dearer():
     )  # fmt: skip
     miss = next(item for item in found.rejected if item.scenario.cache_format.name == "BF16")
     assert rescue(found, miss).words == "an FP8 cache"
+
+
+@pytest.mark.parametrize(
+    ("need", "budget", "words"),
+    [
+        (Need(workload=Workload(batch=16)), Budget(devices={H100: 1}, usd_per_hour=2.9), "$2.95 an hour allowed"),
+        (Need(workload=Workload(), token_s=0.0045), Budget(devices={H100: 1}), "ms allowed for each further token"),
+        (Need(workload=Workload(), quality=68.0), Budget(devices={H100: 1}), "a score of 66.7 asked for"),
+        (
+            Need(workload=Workload(batch=128, prompt_tokens=4000, output_tokens=200)), Budget(devices={H100: 1}),
+            "requests at once",
+        ),
+        (
+            Need(workload=Workload(batch=1, prompt_tokens=80_000, output_tokens=200)), Budget(devices={RTX: 1}),
+            f"1 more of {RTX}",
+        ),
+    ],
+)  # fmt: skip
+def test_a_near_miss_is_rescued_by_the_cheapest_change_and_then_does(need, budget, words):
+    wide = replace(
+        CATALOG, models=chosen(models(), "Llama 3.1 8B"), weight_formats=chosen(formats(), "BF16"),
+        cache_formats=chosen(cache_formats(), "BF16"),
+    )  # fmt: skip
+    found = recommend(need, budget, wide)
+    (item,) = found.rejected
+    change = rescue(found, item)
+    assert words in change.words, change.words
+    assert not change.candidate.limits and change.candidate.estimate.fits
+
+
+def test_what_misses_two_limits_is_rescued_by_no_single_change():
+    need = Need(workload=Workload(), token_s=0.0045, quality=68.0)
+    found = recommend(need, Budget(devices={H100: 1}), replace(CATALOG, models=chosen(models(), "Llama 3.1 8B")))
+    item = next(item for item in found.rejected if len(item.broken) == 2)
+    assert rescue(found, item) is None
+
+
+@pytest.mark.parametrize("need", [NEEDS["chat"], NEEDS["rate"]])
+def test_the_deployments_of_a_form_all_do_the_cheapest_first_and_the_picks_cost_among_them(need):
+    found = recommend(replace(need, goal="lowest cost"), BUDGETS["rented"], CATALOG)
+    ways = list(would_do_on(found, found.pick.scenario))
+    assert ways and all(not way.limits and form(way.scenario) == form(found.pick.scenario) for way in ways)
+    costs = [way.usd_per_hour for way in ways]
+    assert costs == sorted(costs) and costs[0] == found.pick.usd_per_hour
 
 
 def test_an_engine_that_lays_whole_layers_out_is_offered_stages_and_no_cut():

@@ -7,12 +7,14 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from calculators.estimate import estimate
 from calculators.recommend import GOALS, choose, obstacles
 from pages.ui.links.fields import FIELDS, Inputs
 from pages.ui.links.query import to_query
 from pages.ui.links.values import ANY_KIND, FAMILIES, OWN_LOAD, SOURCES
-from pages.ui.recommend import jobs, needs, racks, stock, surveys
+from pages.ui.recommend import doubts, jobs, needs, racks, stock, surveys, weighed
 from presets.catalog import accelerator_facts, accelerators, offers
+from presets.intervals import intervals
 from presets.prices import cheapest, quoted, regions
 from presets.quality import benchmarks, quality
 from presets.scenarios import scenarios
@@ -234,3 +236,46 @@ def test_a_pick_on_the_second_kind_of_device_trades_places_with_the_first():
     taken = jobs.taken(chosen, found.pick)
     assert found.pick.scenario.deployment.accelerator.name == taken.device == "NVIDIA L40S"
     assert needs.budget(taken).devices == needs.budget(chosen).devices
+
+
+def test_of_an_agents_prompt_the_cached_share_is_held_and_not_read_again():
+    chosen = asking("Agent with long context", device="NVIDIA H200 SXM", count=8)
+    assert chosen.hits == 0.85
+    warm, cold = recommended(chosen).pick, recommended(replace(chosen, hits=0.0)).pick
+    again = estimate(replace(warm.scenario, workload=replace(warm.scenario.workload, prefix_hits=0.0)))
+    assert warm.estimate.first_token_s < again.first_token_s / 3
+    assert warm.estimate.used_bytes == again.used_bytes and warm.devices <= cold.devices
+    assert "where 85" in jobs.said(recommended(chosen), None)[0]
+
+
+@pytest.mark.parametrize(
+    "stated", [{"job": "Retrieval over documents", "wait": 300}, {"job": "Code generation", "score": 0, "wait": 400}]
+)
+def test_a_near_miss_may_hold_where_every_interval_reaches_within_its_limit(stated):
+    found = recommended(asking(**L40S, **stated))
+    near, told = found.near_misses[:40], set()
+    for item in near:
+        spans, need, figures = intervals(item.scenario, item.estimate), found.need, item.estimate
+        ends = {
+            "first token": spans.first_token.span.of(float(figures.first_token_s))[0] / need.first_token_s,
+            "time per token": spans.token.span.of(float(figures.token_s))[0] / need.token_s,
+        }
+        if item.broken.keys() <= ends.keys():
+            told.add(doubts.may_hold(found, item))
+            assert doubts.may_hold(found, item) == all(ends[name] <= 1 for name in item.broken)
+    assert told
+    shown = weighed.near_misses(found)
+    assert set(shown["May hold"]) <= {"yes", "no"} and shown["Would do with"].all()
+
+
+def test_the_fronts_members_say_which_limits_are_uncertain():
+    found = recommended(asking("Code generation", device="NVIDIA L40S", count=2))
+    for point, item in zip(weighed.front_points(found), found.front, strict=True):
+        assert point[-1] == ", ".join(doubts.doubts(found, item))
+    assert any(point[-1] for point in weighed.front_points(found))
+
+
+@pytest.mark.parametrize(("goal", "words"), [(GOALS[2], " an answer, "), (GOALS[3], " a million tokens")])
+def test_the_answer_says_what_it_is_best_in(goal, words):
+    first, why_scale, *_ = jobs.said(recommended(asking("Retrieval over documents", **L40S, goal=goal)), None)
+    assert f"the {goal.split()[0]}" in first and words in first and why_scale.startswith("**Why this scale.**")

@@ -1,6 +1,6 @@
 """Which of the surveyed combinations is best within the limits, and which of the others come near?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -15,6 +15,8 @@ from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.front import front
 from calculators.recommend.limits import (
     ALL,
+    LAST,
+    answer_s,
     cycle_s,
     factors,
     fixed_overrun,
@@ -25,7 +27,7 @@ from calculators.recommend.limits import (
     within,
 )
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
-from calculators.recommend.survey import NEAR, Block, Floats, Places, Survey, Truths, known, survey
+from calculators.recommend.survey import NEAR, Block, Places, Survey, Truths, known, survey
 from calculators.recommend.table import Candidates, Table, run_begins
 
 
@@ -102,9 +104,9 @@ def recommend(
     """The best combination for a need within a budget, by the need's goal, with every alternative and rejection.
 
     Every model x weight format x cache format that its engine runs is tried on every deployment of the budget; its best
-    deployment stands for it. Ties go to the cheaper, then the simpler deployment: fewer devices, the faster, fewer
-    stages, fewer copies. A model without a measured score is ranked behind those with one, never given a guess.
-    Raises ValueError for a goal that is none of GOALS.
+    deployment stands for it. Ties go to the cheaper, then the simpler deployment: fewer devices, the sooner whole
+    answer, fewer stages, fewer copies. A model without a measured score is ranked behind those with one, never given a
+    guess. Raises ValueError for a goal that is none of GOALS.
     """
     return choose(survey(need, budget, catalog, progress), need, budget)
 
@@ -118,7 +120,8 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
     for place, block in enumerate(found.blocks):
         forms = block.least_memory.shape
-        cell, token, request = block.least_cell.copy(), np.full(forms, np.nan), np.full(forms, np.nan)
+        cell = block.least_cell.copy()
+        token, answer, request = (np.full(forms, unknown) for unknown in (np.nan, LAST, np.nan))
         over = factors(block.least_memory) * fixed_overrun(need, budget, block.cells, cell)
         fixed = fixed_overrun(need, budget, block.cells, block.places)
         begins = run_begins(block.cells.cost_usd[block.places], block.cells.devices[block.places])
@@ -137,6 +140,7 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             token[at, some] = block.token_by_weights[some, best[some]] + block.token_by_cache[at, best[some]]
             prompts = block.first_at[best[some]]
             first = block.first_by_weights[some, prompts] + block.first_by_cache[at, prompts]
+            answer[at, some] = answer_s(need, first, token[at, some])
             request[at, some] = cycle_s(need, block, block.cells.at(cell[at, some]), first, token[at, some])
         cache, weights = np.indices(forms)
         scores = np.array([found.catalog.score(block.model.name, fmt.name) for fmt in block.weights])
@@ -146,6 +150,7 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             "cache": cache,
             "cell": cell,
             "token_s": token,
+            "answer_s": answer,
             "overrun": over * model_overrun(need, found.catalog, block),
             "quality": np.broadcast_to(scores, forms),
             "bits": np.array([fmt.bits_per_value for fmt in block.weights])[weights],
@@ -173,23 +178,46 @@ def _best(need: Need, block: Block, fine: Truths, cache: int, begins: Places, *,
     equal cost and devices do.
     """
     if need.goal == GOALS[2]:
-        return np.asarray(np.where(fine, _last(block.token_s(cache)), inf).argmin(axis=-1))
+        answers = answer_s(need, block.first_token_s(cache)[:, block.first_at], block.token_s(cache))
+        return np.asarray(np.where(fine, answers, inf).argmin(axis=-1))
     if need.goal == GOALS[3] and not need.requests_per_s:
         request, _ = request_s(need, block, cache, ALL)
-        costs = _last(token_cost(need, block.cells.at(block.places), request, priced=priced))
-        return np.asarray(np.where(fine, costs, inf).argmin(axis=-1))
+        costs = token_cost(need, block.cells.at(block.places), request, priced=priced)
+        return np.asarray(np.where(fine, np.where(np.isfinite(costs), costs, LAST), inf).argmin(axis=-1))
     run = np.searchsorted(begins, fine.argmax(axis=-1), side="right") - 1
     best, ends = np.empty(len(fine), dtype=np.intp), np.append(begins[1:], len(block.places))
     for place in np.unique(run):
         some, inside = np.flatnonzero(run == place), slice(begins[place], ends[place])
-        speed = _last(block.token_by_weights[some, inside] + block.token_by_cache[cache, inside])
-        best[some] = begins[place] + np.where(fine[some, inside], speed, inf).argmin(axis=-1)
+        token = block.token_by_weights[some, inside] + block.token_by_cache[cache, inside]
+        answers = answer_s(need, block.first_token_s(cache, some)[:, block.first_at[inside]], token)
+        best[some] = begins[place] + np.where(fine[some, inside], answers, inf).argmin(axis=-1)
     return best
 
 
-def _last(seconds: Floats) -> Floats:
-    """Times or costs in which an unknown one comes behind all known ones, yet before none at all."""
-    return np.where(np.isfinite(seconds), seconds, 1e300)
+def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
+    """The deployments with which a form would do, the cheapest first; of each cost and count of devices one.
+
+    That is the one with the soonest whole answer, or where a rate of requests is given, that answers the most.
+    """
+    need, budget, catalog = found.need, found.budget, found.found.catalog
+    for block in found.found.blocks:
+        mine = block.model == form.model and form.weight_format in block.weights and form.cache_format in block.caches
+        if not mine or not len(block.places):
+            continue
+        cache, weights = block.caches.index(form.cache_format), block.weights.index(form.weight_format)
+        some, fixed = np.array([weights]), fixed_overrun(need, budget, block.cells, block.places)
+        if need.requests_per_s:
+            seconds, batch = request_s(need, block, cache, some)
+            worth = seconds / batch
+        else:
+            worth = answer_s(need, block.first_token_s(cache, some)[:, block.first_at], block.token_s(cache, some))
+        fine = within(need, block, fixed, cache, some) & (model_overrun(need, catalog, block)[weights] <= 1)
+        worth = np.where(fine, worth, inf)[0]
+        begins = run_begins(block.cells.cost_usd[block.places], block.cells.devices[block.places])
+        for begin, end in zip(begins, [*begins[1:], len(worth)], strict=True):
+            place = begin + int(worth[begin:end].argmin())
+            if worth[place] < inf:
+                yield candidate(found.found, need, budget, block, cache, weights, int(block.places[place]))
 
 
 Asked = tuple[Need, Budget]

@@ -10,6 +10,7 @@ from calculators.recommend.survey import NEAR, Block, Cells, Floats, Places, Tru
 
 Some = Places | slice  # rows of an array
 ALL = slice(None)
+LAST = 1e300  # what is unknown comes behind all that is known, yet before nothing at all
 BEYOND = 1e9  # how often a limit is taken to go into a figure that nobody knows: it comes behind all that are known
 
 
@@ -69,6 +70,12 @@ def request_s(need: Need, block: Block, cache: int, some: Some) -> tuple[Floats,
     cells = block.cells.at(block.places)
     first = block.first_token_s(cache, some)[:, block.first_at]
     return cycle_s(need, block, cells, first, block.token_s(cache, some)), cells.batch
+
+
+def answer_s(need: Need, first_token_s: Floats, token_s: Floats) -> Floats:
+    """Seconds of one whole answer; behind all that are known where its first token is not, beyond all without times."""
+    whole = np.where(np.isnan(first_token_s), BEYOND, first_token_s) + need.workload.output_tokens * token_s
+    return np.where(np.isfinite(whole), whole, LAST)
 
 
 def token_cost(need: Need, cells: Cells, request_s: Floats, *, priced: bool) -> Floats:

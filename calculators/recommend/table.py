@@ -23,6 +23,7 @@ class Table:
     cache: Places
     cell: Places  # among the block's cells
     token_s: Floats
+    answer_s: Floats  # of one whole answer: see `answer_s`
     overrun: Floats  # of all limits that it breaks, multiplied
     quality: Floats
     bits: Floats
@@ -41,7 +42,7 @@ class Table:
         A narrower cache loses something that nobody measured, so that it is taken only where it gains something.
         """
         unscored, loss = np.isnan(self.quality), -np.nan_to_num(self.quality, nan=0.0)
-        cost, speed, cache = self.cost_usd, known(self.token_s), -self.cache_bits
+        cost, speed, cache = self.cost_usd, self.answer_s, -self.cache_bits
         keys = {
             GOALS[0]: (unscored, loss, cache, cost, self.devices, speed, -self.size, -self.bits),
             GOALS[1]: (unscored, cost, self.devices, loss, cache, speed, -self.size, -self.bits),
@@ -154,6 +155,7 @@ def rows_of(found: Survey, rows: Sequence[tuple[int, int, int, int, float]]) -> 
         weights=numbers[:, 2],
         cell=numbers[:, 3],
         token_s=np.array([row[4] for row in rows], dtype=float),
+        answer_s=np.full(len(rows), np.nan),
         overrun=np.ones(len(rows)),
         quality=np.array([found.catalog.score(*name) for name in names], dtype=float),
         bits=np.array([fmt.bits_per_value for fmt in weights], dtype=float),

@@ -76,13 +76,14 @@ def tiers(title: str, bounds: Sequence[float], points: Mapping[str, Mapping[str,
     )
 
 
-Point = tuple[str, float, float, str, float]  # name, seconds a token, cost, cost as shown, score
+# Name, seconds a token, cost, cost as shown, score, limits that are uncertain.
+Point = tuple[str, float, float, str, float, str]
 
 
 def pareto(
     title: str, cost: str, front: Sequence[Point], others: Sequence[Point], pick: Sequence[Point], benchmark: str
 ) -> go.Figure:
-    """The front of cost, time per token and score among what would do, and the pick.
+    """The front of cost, time per token and score among what would do, and the pick; open where a limit is uncertain.
 
     Where all cost the same, the score takes the place of the cost.
     """
@@ -96,19 +97,23 @@ def pareto(
             "x": [point[1] * 1e3 for point in shown], "y": [point[4 if flat else 2] for point in shown],
             "marker": marker,
             "customdata": [
-                [point[0], show_seconds(point[1]), point[3], f"{point[4]:.1f}" if isfinite(point[4]) else UNKNOWN]
+                [
+                    point[0], show_seconds(point[1]), point[3], f"{point[4]:.1f}" if isfinite(point[4]) else UNKNOWN,
+                    f"<br>Uncertain: {point[5]}" if point[5] else "",
+                ]
                 for point in shown
             ],
             "hovertemplate": "%{customdata[0]}<br>%{customdata[1]} a token, %{customdata[2]}<br>"
-            + benchmark + " %{customdata[3]}<extra></extra>",
+            + benchmark + " %{customdata[3]}%{customdata[4]}<extra></extra>",
         }  # fmt: skip
 
     bar = {"title": {"text": f"{benchmark}, %"}, "thickness": 12, "outlinewidth": 0}
     traces = [
         trace("Best of each model", others, size=6, color=muted(), symbol="circle-open"),
         trace(
-            "Front: nothing is better in all three", front, size=9, color=scores, colorscale="Viridis",
-            showscale=bool(scores) and not flat, colorbar=bar,
+            "Front: nothing is better in all three (◇ a limit is uncertain)", front, size=9, color=scores,
+            colorscale="Viridis", showscale=bool(scores) and not flat, colorbar=bar,
+            symbol=["diamond-open" if point[5] else "circle" for point in front],
         ),
         trace("Recommended", pick, size=17, color=palette()[5], symbol="star"),
     ]  # fmt: skip

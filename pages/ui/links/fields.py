@@ -172,8 +172,11 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             compare=Comparison(default="", options=("", "model.Llama 3.1 8B~weights.BF16~~weights.INT8 W8A8~tp.2")),
         ),
         **_on(
-            ("latency", "take"),
+            ("recommend", "latency", "take"),
             hits=_share(values.HITS, 0.0),
+        ),
+        **_on(
+            ("latency", "take"),
             drafts=_number(values.DRAFTS, 0),
             accepted=_share(values.ACCEPTED, 0.7),
             drafter=_choice(values.DRAFTERS, values.DRAFTERS[0]),

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import isfinite, isinf
 
-from calculators.recommend import Candidate, Need, Obstacle, Recommendation, reads
+from calculators.recommend import GOALS, Candidate, Need, Obstacle, Recommendation, reads
 from pages.ui.explain.answers import devices_text, least
-from pages.ui.explain.wording import a, listed, plural, show_bytes, show_seconds, show_usd
+from pages.ui.explain.wording import a, listed, per_cent, plural, show_bytes, show_seconds, show_usd
 from presets.quality import quality
 
 
@@ -32,14 +32,14 @@ def recommendation(found: Recommendation, ways: Sequence[Obstacle] = ()) -> str:
                 "Choose other devices, another provider or region, or other weight formats."
             )
         if ways:
-            told = all(isfinite(way.candidate.overrun) for way in ways)
+            told = all(way.candidate.known for way in ways)
             why = "any one of these limits given up would be enough."
             if not ways[1:]:
                 why = f"in the way {'stand' if ways[0].limits[1:] else 'stands'} {_limits(found, ways[0])}."
             return f"**{'Nothing would do' if told else 'Nothing is known to do'}** for {load}: {why}"
         nearest = found.rejected[0]
         return (
-            f"**Nothing would do** for {load}, however far one or two limits were moved. Nearest in memory is "
+            f"**Nothing would do** for {load}, however far one or two limits were moved. Nearest is "
             f"{combination(nearest)}: {'; '.join(nearest.limits)}. Allow more or larger devices."
         )
     scenario, figures = pick.scenario, pick.estimate
@@ -47,6 +47,7 @@ def recommendation(found: Recommendation, ways: Sequence[Obstacle] = ()) -> str:
         "best quality": "the highest score of all that would do and have one",
         "lowest cost": "the lowest price of all that would do and have a score",
         "fastest answers": "the fastest of all that would do and have a score",
+        "lowest cost a token": "the lowest cost a token of all that would do and have a score",
     }[need.goal]
     if not isfinite(pick.quality):
         reason = "none that would do has a published score, so that scores decide nothing"
@@ -55,10 +56,17 @@ def recommendation(found: Recommendation, ways: Sequence[Obstacle] = ()) -> str:
         price = f"{show_usd(pick.usd_to_buy)} to buy"
     elif isinf(found.budget.hourly_usd) and isfinite(pick.usd_per_hour):
         price += " if rented"
+    if need.goal == GOALS[2]:
+        price = f"{answer_time(found, pick)}, {price}"
+    if need.goal == GOALS[3]:
+        price += f", {token_price(found, pick)}"
+    cached = (
+        f" where {per_cent(need.workload.prefix_hits)} of the prompt is cached" if need.workload.prefix_hits else ""
+    )
     return (
         f"**{scenario.model.name} in {scenario.weight_format.name}** with {a(scenario.cache_format.name)} cache on "
         f"**{devices_text(scenario)}**, run by {scenario.engine.name}, for {load}: {reason} ({scored(found, pick)}). "
-        f"First token after **{show_seconds(figures.first_token_s)}**, each further one **{least(scenario)}"
+        f"First token after **{show_seconds(figures.first_token_s)}**{cached}, each further one **{least(scenario)}"
         f"{show_seconds(figures.token_s)}**, {price}, {show_bytes(figures.free_bytes)} a device to spare."
     )
 
@@ -69,7 +77,7 @@ def in_the_way(found: Recommendation, ways: Sequence[Obstacle]) -> list[str]:
     for way in ways:
         item, limits = way.candidate, _limits(found, way)
         near = f"{combination(item)}: {'; '.join(item.limits)}."
-        if isfinite(item.overrun):
+        if item.known:
             near = f"Nearest is {near}"
         else:
             near = f"Without, the best would be {near} What is unknown follows from figures that nobody published."
@@ -130,6 +138,20 @@ LIMIT_NAMES = {
     "devices": "the number of devices", "rack units": "the room in the rack", "server power": "the power from the wall",
     "context": "the length that the model reads", "score": "the score", "requests a second": "the requests a second",
 }  # fmt: skip
+
+
+def answer_time(found: Recommendation, item: Candidate) -> str:
+    """How long one whole answer takes."""
+    figures = item.estimate
+    return f"{show_seconds(figures.first_token_s + found.need.workload.output_tokens * figures.token_s)} an answer"
+
+
+def token_price(found: Recommendation, item: Candidate) -> str:
+    """What a million tokens of an answer cost: at full load, or at the rate of requests that is asked for."""
+    need, each = found.need, float(item.estimate.usd_per_token)
+    if need.requests_per_s:
+        each = item.usd_per_hour / (3600 * need.requests_per_s * float(need.workload.output_tokens))
+    return f"{show_usd(1e6 * each)} a million tokens" if isfinite(each) else plural(item.devices, "device")
 
 
 def price_of(found: Recommendation, item: Candidate) -> str:

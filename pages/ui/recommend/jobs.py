@@ -23,7 +23,7 @@ from presets.scenarios import Job, scenarios
 FILLED = {
     "prompt": "prompt", "output": "answer", "batch": "requests at once", "rate": "requests a second",
     "wait": "first token", "step": "each further token", "reads": "context", "bench": "benchmark", "score": "score",
-    "watts": "power", "where": "devices", "family": "formats",
+    "watts": "power", "hits": "cached prompt", "where": "devices", "family": "formats",
 }  # fmt: skip
 LENGTHS = ("prompt", "output", "batch")  # the sidebar's
 
@@ -46,7 +46,7 @@ def asked(name: str) -> dict[str, Any]:
     figures = {
         "prompt": job.prompt_tokens, "output": job.output_tokens, "batch": job.requests, "rate": job.requests_per_s,
         "wait": job.first_token_s * 1e3, "step": job.token_s * 1e3, "reads": job.context_tokens, "score": job.score,
-        "watts": job.power_w,
+        "watts": job.power_w, "hits": job.cached_share,
     }  # fmt: skip
     found: dict[str, Any] = {field: nearest(FIELDS[field].options, value) for field, value in figures.items()}
     many = job.requests > 1 or job.requests_per_s > 0
@@ -69,12 +69,12 @@ def fill() -> None:
 
 
 def described(job: Job, changed: Sequence[str]) -> str:
-    """A job in a sentence, what was changed of it, and what of it no figure counts."""
+    """A job in a sentence, and what was changed of it."""
     text = job.description
     if job.cached_share:
         text += (
-            f" In real traffic {job.cached_share:.0%} of a prompt is still in the cache of the step before; here every "
-            "prompt is read anew, so that first tokens come sooner than is said."
+            f" In real traffic {job.cached_share:.0%} of a prompt is still in the cache of the step before, so that "
+            "only the rest is read before the first token; memory holds all of it."
         )
     return f"{text} **{job.name}, changed**: {', '.join(changed)}." if changed else text
 
@@ -136,7 +136,8 @@ def _behind(found: Recommendation, pick: Candidate, other: Candidate) -> str:
     scored = f"{found.need.benchmark} {other.quality:.1f} against {pick.quality:.1f}"
     figures = {
         GOALS[1]: (answer.price_of(found, other), answer.price_of(found, pick)),
-        GOALS[2]: (f"{wording.show_seconds(each.estimate.token_s)} a token" for each in (other, pick)),
+        GOALS[2]: (answer.answer_time(found, other), answer.answer_time(found, pick)),
+        GOALS[3]: (answer.token_price(found, other), answer.token_price(found, pick)),
     }
     behind, ahead = figures.get(found.need.goal, ("", ""))
     return scored if behind == ahead else f"{behind} against {ahead}"

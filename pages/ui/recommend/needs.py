@@ -14,7 +14,9 @@ from presets.catalog import accelerator_facts
 def job(chosen: Inputs) -> Need:
     """What there is to do, without a limit."""
     batch = 1 if chosen.rate else chosen.batch  # where requests arrive, how many are in flight follows
-    load = Workload(batch=batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output)
+    load = Workload(
+        batch=batch, prompt_tokens=chosen.prompt, output_tokens=chosen.output, prefix_hits=chosen.hits
+    )  # fmt: skip
     return Need(workload=load, requests_per_s=chosen.rate)
 
 

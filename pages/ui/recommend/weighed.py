@@ -7,12 +7,13 @@ import pandas as pd
 
 from calculators.recommend import Candidate, Candidates, Recommendation, rescue
 from pages.ui.explain import answers, wording
+from pages.ui.recommend.doubts import doubts, may_hold
 from presets.quality import benchmark_facts, quality
 
 
-def candidates(items: Sequence[Candidate], benchmark: str) -> pd.DataFrame:
-    """Combinations with their figures, and the limits they break."""
-    rows = []
+def candidates(found: Recommendation, items: Sequence[Candidate]) -> pd.DataFrame:
+    """Combinations with their figures, and the limits that they break or may break."""
+    rows, benchmark = [], found.need.benchmark
     for item in items:
         figures, deployment = item.estimate, item.scenario.deployment
         rows.append(
@@ -29,36 +30,47 @@ def candidates(items: Sequence[Candidate], benchmark: str) -> pd.DataFrame:
                 "$ an hour": wording.show_usd(item.usd_per_hour),
                 "1M tokens": wording.show_usd(figures.usd_per_token * 1e6),
                 "Memory": wording.show_bytes(figures.used_bytes),
-                **({"Breaks": "; ".join(item.limits)} if item.limits else {}),
+                **({"Breaks": "; ".join(item.limits)} if item.limits else {"Uncertain": uncertain_limits(found, item)}),
             }
         )
     return pd.DataFrame(rows)
 
 
-def front_points(found: Recommendation, most: int = 150) -> list[tuple[str, float, float, str, float]]:
-    """(name, seconds a token, cost, cost as shown, score) of the front, evenly thinned to so many."""
+def uncertain_limits(found: Recommendation, item: Candidate) -> str:
+    """The names of the limits that a combination which would do may break after all; empty for none."""
+    return ", ".join(doubts(found, item))
+
+
+Point = tuple[str, float, float, str, float, str]
+
+
+def front_points(found: Recommendation, most: int = 80) -> list[Point]:
+    """(name, seconds a token, cost, cost as shown, score, limits that are uncertain) of the front, evenly thinned to
+    so many."""
     rows = found.front
     if len(rows) > most:
-        rows = rows._of(rows.rows[:: -(-len(rows) // most)])
-    return _points(found, rows)
+        rows = rows.some(rows.rows[:: -(-len(rows) // most)])
+    return [
+        (*point[:-1], uncertain_limits(found, item)) for point, item in zip(_points(found, rows), rows, strict=True)
+    ]
 
 
-def other_points(found: Recommendation) -> list[tuple[str, float, float, str, float]]:
+def other_points(found: Recommendation) -> list[Point]:
     """The same of the best combination of each model."""
     return _points(found, found.ranked.models)
 
 
-def pick_point(found: Recommendation) -> list[tuple[str, float, float, str, float]]:
+def pick_point(found: Recommendation) -> list[Point]:
     """The same of the pick."""
     return _points(found, found.ranked[:1])
 
 
-def _points(found: Recommendation, rows: Candidates) -> list[tuple[str, float, float, str, float]]:
+def _points(found: Recommendation, rows: Candidates) -> list[Point]:
     per = "to buy" if found.budget.buys else "an hour"
     cost = rows.column("cost_usd" if found.priced else "devices").astype(float)
     shown = [f"{wording.show_usd(each)} {per}" if found.priced else wording.plural(each, "device") for each in cost]
     figures = zip(rows.names, rows.column("token_s"), cost, shown, rows.column("quality"), strict=True)
-    return [(name, float(time), float(usd), words, float(score)) for name, time, usd, words, score in figures]
+    return [(name, float(time), float(usd), words, float(score), "") for name, time, usd, words, score in figures]
 
 
 def near_misses(found: Recommendation, most: int = 12) -> pd.DataFrame:
@@ -73,6 +85,7 @@ def near_misses(found: Recommendation, most: int = 12) -> pd.DataFrame:
                 "Cache": item.scenario.cache_format.name,
                 "Devices": answers.devices_text(item.scenario),
                 "Breaks": "; ".join(item.limits),
+                "May hold": "yes" if may_hold(found, item) else "no",
                 "Would do with": change.words if change else "no single change",
                 "Then": answers.devices_text(change.candidate.scenario) if change else "",
             }

@@ -1,14 +1,13 @@
 """Why is it recommended? Why this scale, why this format, what binds, what is uncertain; a sentence each."""
 
+from itertools import islice
 from math import isfinite
 
-from calculators.recommend import GOALS, Candidate, Candidates, Recommendation, reads, shares_of
-from pages.ui.explain.accuracy import weights_off_bytes
-from pages.ui.explain.answers import devices_text
-from pages.ui.explain.wording import a, listed, show_bytes, show_interval, show_seconds, show_usd
-from pages.ui.recommend.answer import LIMIT_NAMES, combination, load_of, price_of
-from presets.intervals import intervals
-from presets.quality import quality
+from calculators.recommend import GOALS, Candidate, Recommendation, deployments, reads
+from pages.ui.explain.answers import cut_of, devices_text
+from pages.ui.explain.wording import listed, show_seconds, show_usd
+from pages.ui.recommend.answer import LIMIT_NAMES, answer_time, combination, price_of, token_price
+from pages.ui.recommend.doubts import doubts, uncertain
 
 BINDS = 0.85  # of its limit; a figure below it leaves room
 
@@ -18,7 +17,6 @@ def reasons(found: Recommendation) -> list[str]:
     pick = found.pick
     if pick is None:
         return []
-    need, catalog = found.need, found.found.catalog
     given, model = pick.scenario, pick.scenario.model
     said = []
     if isfinite(pick.quality):
@@ -28,16 +26,32 @@ def reasons(found: Recommendation) -> list[str]:
     )
     next_best = _next_best(pick, other) if other else f"No other format of {model.name} would do here."
     said.append(f"**Why {given.weight_format.name}.** {_better_format(found, pick)}{next_best}")
-    shares = shares_of(given, pick.estimate, pick.quality, need, found.budget, catalog)
+    shares = pick.shares
     if shares:
         name = max(shares, key=shares.__getitem__)
         near = "It is" if shares[name] > BINDS else "No limit is near; the nearest is"
         said.append(f"**What binds.** {near} {LIMIT_NAMES[name]}{_bound(found, pick, name, shares[name])}.")
-    doubts = uncertain(found, pick)
-    if doubts:
-        text = "; ".join(doubts)
-        said.append(f"**Not certain.** {text[0].upper()}{text[1:]}.")
+    open_questions = uncertain(found, pick)
+    if open_questions:
+        text = "; ".join(open_questions)
+        said.append(f"**Not certain.** {text[0].upper()}{text[1:]}.{_surer(found, pick)}")
     return said
+
+
+TRIED = 30  # dearer deployments in which one without doubts is looked for
+
+
+def _surer(found: Recommendation, pick: Candidate) -> str:
+    """The cheapest deployment of the pick's form of which no limit is uncertain; empty for none."""
+    for item in islice(deployments(found, pick.scenario), TRIED):
+        if not doubts(found, item):
+            figures = item.estimate
+            return (
+                f" Surer is {devices_text(item.scenario)} ({cut_of(item.scenario.deployment)}): first token "
+                f"{show_seconds(figures.first_token_s)}, each further one {show_seconds(figures.token_s)}, "
+                f"{price_of(found, item)}."
+            )
+    return ""
 
 
 def _why_scale(found: Recommendation, pick: Candidate) -> str:
@@ -47,13 +61,13 @@ def _why_scale(found: Recommendation, pick: Candidate) -> str:
     if does is not None:
         costs = {
             GOALS[1]: price_of(found, does),
-            GOALS[2]: f"{show_seconds(does.estimate.token_s)} a token",
+            GOALS[2]: answer_time(found, does),
+            GOALS[3]: token_price(found, does),
         }[need.goal]
         return f"{combination(does)} scores more ({does.quality:.1f}) and would do, but for {costs}."
-    for nearest in found.rejected.above(pick.quality).models:
-        other = nearest.scenario.model.name
+    for item in found.rejected.above(pick.quality).models:
+        other = item.scenario.model.name
         if other != name:
-            item = _nearest_held(found.rejected.above(pick.quality).of(other))
             does = next(iter(found.ranked.of(other)), None)
             beside = (
                 f" In {does.scenario.weight_format.name} it would do, with {does.quality:.1f}."
@@ -67,20 +81,12 @@ def _why_scale(found: Recommendation, pick: Candidate) -> str:
     return "No other model with a published score has a higher one."
 
 
-def _nearest_held(items: Candidates) -> Candidate:
-    """The nearest of some rejected forms that fits the memory of some devices; the nearest of all where none does.
-
-    Of what does not fit no other limit is asked, so that it seems nearer than it is.
-    """
-    return next((item for item in items.forms if item.estimate.fits), items[0])
-
-
 def _better_format(found: Recommendation, pick: Candidate) -> str:
     """The format of the pick's own model that scores more, and which limit it breaks; empty where there is none."""
     above = found.rejected.above(pick.quality).of(pick.scenario.model.name)
     if not above:
         return ""
-    better = _nearest_held(above)
+    better = above[0]
     return (
         f"{better.scenario.weight_format.name} scores more ({better.quality:.1f}) but comes no nearer than on "
         f"{devices_text(better.scenario)}: {'; '.join(better.limits)}. "
@@ -127,38 +133,3 @@ def _next_best(pick: Candidate, other: Candidate) -> str:
     return (
         f"The next best, {name}, {listed(parts)}." if parts else f"The next best, {name}, is as good by all of these."
     )
-
-
-def uncertain(found: Recommendation, item: Candidate) -> list[str]:
-    """The limits that lie within the 80 % interval of a figure, or within the spread of a score."""
-    need, figures, spans = found.need, item.estimate, intervals(item.scenario, item.estimate)
-    doubts = []
-    spare, off = float(figures.free_bytes), weights_off_bytes(item)
-    if 0 <= spare < off:
-        doubts.append(
-            f"it fits with {show_bytes(spare)} to spare, and one prediction in ten was off by more than "
-            f"{show_bytes(off)} for weights of this size"
-        )
-    for name, basis, figure, limit in (
-        ("the first token", spans.first_token, figures.first_token_s, need.first_token_s),
-        ("each further token", spans.token, figures.token_s, need.token_s),
-    ):
-        low, high = basis.span.of(float(figure))
-        if low <= limit < high and basis.lacks:
-            doubts.append(f"{name} may miss its limit: there is no measurement of {listed(basis.lacks)}")
-        elif low <= limit < high:
-            shown = show_interval((low, high), show_seconds)
-            doubts.append(f"{name} takes {shown} by the 80 % interval, around its limit of {show_seconds(limit)}")
-    if need.requests_per_s:
-        low, high = spans.token.span.of(float(figures.request_s) * need.requests_per_s)
-        if low <= float(item.scenario.workload.batch) < high:
-            doubts.append(f"it may fall short of {load_of(need)}, by the 80 % interval of its times")
-    if item.scenario.cache_format.bits_per_value < 16 and isfinite(item.quality):
-        doubts.append(f"what {a(item.scenario.cache_format.name)} cache loses of the score was not measured")
-    low, high = item.quality_range
-    if need.quality and low < need.quality <= high:
-        doubts.append(f"the score is {low:.1f} to {high:.1f}, and {need.quality:g} is asked for")
-    score = quality(need.benchmark).get(item.scenario.model.name) if need.benchmark else None
-    if score is not None and score.low < need.quality <= score.value:
-        doubts.append(f"others publish a score of {score.low:.1f}, and {need.quality:g} is asked for")
-    return doubts
