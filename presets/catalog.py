@@ -403,8 +403,9 @@ def _offered(entry: Entry) -> Offered:
     makers = _rule(entry, "makers", sorted({facts.vendor for facts in accelerator_facts().values()}))
     without = _rule(entry, "without", accelerator_facts())
     divides = _rule(entry, "divides", DIVIDES)
+    not_read = _rule(entry, "not_read", formats())
     return Offered(
-        formats=tuple(name for name, fmt in formats().items() if fmt.family in families),
+        formats=tuple(name for name, fmt in formats().items() if fmt.family in families and name not in not_read),
         abilities=Abilities(
             cache_formats=frozenset(caches),
             accelerators=frozenset(

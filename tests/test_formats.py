@@ -42,6 +42,7 @@ def test_a_value_takes_the_bits_of_its_specification(name):
         ("GPTQ 4-bit per channel", 4096, 14_336, 4 * 14_336 + 2.5 * 4096),  # and a scale and a zero an output channel
         ("GPTQ 3-bit g128", 4096, 14_336, 4 * 14_336),
         ("INT4 W4A16 g128", 4096, 14_336, 2 * 8),  # weight_shape
+        ("INT4 experts only", 4096, 14_336, 2 * 4),  # weight_shape
         ("INT8 W8A8", 4096, 14_336, 2 * 4096),  # a scale an output channel
         ("INT8 bitsandbytes", 4096, 14_336, 4 * 4096),
         ("FP8 per channel", 4096, 14_336, 2 * 4096),
@@ -231,6 +232,20 @@ def test_what_is_no_matrix_or_no_text_is_never_quantized(fmt):
     for part, shape in (("vision", (1024, 1024)), ("audio", (512, 512)), ("ssm_linear_attn", (8192, 1, 4))):
         row = Tensor(part=part, name="x", shape=shape, copies=3, layers=(0, 4, 7))
         assert stored_bytes(model, row, fmt) >= 2 * row.values * row.copies
+
+
+def test_kimi_k2_5_takes_the_bytes_of_its_checkpoint():
+    """total_size of model.safetensors.index.json: 595,148,192,736, the routers' biases in 32 bits with it."""
+    model = architecture("kimi-k2.5")
+    biases = sum(row.values * row.copies for row in all_tensors(model) if row.buffer)
+    assert weight_bytes(model, formats()["INT4 experts only"]) + 4 * biases == 595_148_192_736
+
+
+def test_a_format_of_experts_alone_stores_nothing_of_a_model_without():
+    for name in ("INT4 experts only", "NVFP4 experts only"):
+        assert weight_bytes(models()["Llama 3.1 8B"], formats()[name]) == weight_bytes(
+            models()["Llama 3.1 8B"], formats()["BF16"]
+        )
 
 
 @pytest.mark.parametrize("model", FORMATS["mxfp4_bytes"])

@@ -26,17 +26,21 @@ from presets import (
 from presets.catalog import (
     CONSTANTS,
     SCHEDULES,
+    abilities,
     cited,
     format_losses,
     format_measurements,
     losses_of,
     model_facts,
+    offered_formats,
     published_totals,
     quality_kept,
+    runnable_formats,
     what_if,
     what_if_sizes,
     workload_facts,
 )
+from presets.launch import starters
 from presets.loader import table
 from presets.quality import benchmark_facts
 from presets.scaling import RUNS, scaling_laws, training_runs
@@ -261,6 +265,21 @@ def test_a_model_preset_has_the_counts_of_its_checkpoint(name):
     counts = COUNTS[model_facts()[name].config_name]
     assert parameters(models()[name]) == int(counts["parameters"])
     assert active_parameters(models()[name]) == int(counts["active"])
+
+
+@pytest.mark.parametrize("engine", starters())
+def test_an_engine_is_offered_only_formats_that_it_can_be_started_with(engine):
+    assert set(runnable_formats(engine)) <= set(starters()[engine].weights)
+
+
+def test_every_model_can_be_had_as_it_was_published():
+    assert {facts.published_in for facts in model_facts().values()} <= set(offered_formats("vLLM"))
+    assert losses_of("Kimi K2.5 1T")["INT4 experts only"] == 0 and "INT4 experts only" not in losses_of("Llama 3.1 8B")
+
+
+def test_vllm_runs_on_no_device_below_compute_capability_7_5():
+    assert not any(abilities()["vLLM"].takes(name) for name in accelerators() if "V100" in name or "Xavier" in name)
+    assert abilities()["vLLM"].takes("NVIDIA T4")
 
 
 def test_names_refer_to_each_other():
