@@ -190,6 +190,12 @@ def kinds(model: Architecture, tensor: Tensor) -> frozenset[str]:
     return frozenset((tensor.part, f"{tensor.part}.{name}", name, *tensor.name.split(".")[:-1], *head))
 
 
+@lru_cache(maxsize=8192)
+def stores(model: Architecture, fmt: Format) -> bool:
+    """Whether a weight format stores any matrix of the model: where it leaves them all, it is none of the model's."""
+    return any(row.is_matrix and kinds(model, row).isdisjoint(fmt.leaves) for row in tensors(model))
+
+
 @lru_cache(maxsize=4096)
 def _places(model: Architecture, named: frozenset[str]) -> Mapping[tuple[str, int], int]:
     """The place of each matrix that these names call, among all such of the model, layer by layer: (name, layer)."""

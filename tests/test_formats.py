@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calculators.architecture import all_tensors, mtp_tensors, parameters, tensors
-from calculators.formats import stored_bytes
+from calculators.formats import stored_bytes, stores
 from calculators.memory import weight_bytes, weight_bytes_by_part
 from calculators.tensor import Tensor
 from presets import cache_formats, formats, models
@@ -241,11 +241,15 @@ def test_kimi_k2_5_takes_the_bytes_of_its_checkpoint():
     assert weight_bytes(model, formats()["INT4 experts only"]) + 4 * biases == 595_148_192_736
 
 
-def test_a_format_of_experts_alone_stores_nothing_of_a_model_without():
-    for name in ("INT4 experts only", "NVFP4 experts only"):
-        assert weight_bytes(models()["Llama 3.1 8B"], formats()[name]) == weight_bytes(
-            models()["Llama 3.1 8B"], formats()["BF16"]
-        )
+@pytest.mark.parametrize("fmt", formats().values(), ids=lambda fmt: fmt.name)
+def test_a_format_stores_a_model_unless_it_leaves_every_matrix_of_it(fmt):
+    for model in models().values():
+        left = replace(formats()["BF16"], left_bytes=fmt.left_bytes)
+        other = weight_bytes(model, fmt) != weight_bytes(model, left) or fmt.bits >= 16
+        assert stores(model, fmt) == other, model.name
+    experts = ("INT4 experts only", "NVFP4 experts only")
+    assert stores(models()["Llama 3.1 8B"], fmt) is (fmt.name not in experts)
+    assert stores(models()["DeepSeek-V3 671B"], fmt)
 
 
 @pytest.mark.parametrize("model", FORMATS["mxfp4_bytes"])

@@ -411,6 +411,15 @@ def test_an_engine_is_given_nothing_that_it_cannot_run():
         assert (given.weight_format.family == "llama.cpp") == (given.engine.name == "llama.cpp")
 
 
+def test_a_format_that_stores_nothing_of_a_model_is_none_of_its_forms():
+    some = replace(CATALOG, weight_formats=chosen(formats(), "BF16", "INT4 experts only", "NVFP4 experts only"))
+    found = recommend(NEEDS["any"], BUDGETS["owned"], some)
+    for item in (*found.ranked, *found.rejected):
+        has_experts = any(block.mlp.experts for block in item.scenario.model.blocks)
+        assert has_experts or item.scenario.weight_format.name == "BF16"
+    assert {"BF16", "INT4 experts only"} <= {item.scenario.weight_format.name for item in found.ranked}
+
+
 def test_ties_go_to_the_deployment_with_fewer_devices_and_no_pipeline():
     pick = recommend(NEEDS["any"], Budget(devices={"unpriced": 4}), CATALOG).pick
     assert (pick.devices, pick.scenario.deployment.pipeline_parallel) == (2, 1)  # the 70B in 16 bits on two

@@ -29,7 +29,7 @@ from calculators.estimate import (
     token_rows,
     weights_of,
 )
-from calculators.formats import Format, Stack, stack
+from calculators.formats import Format, Stack, stack, stores
 from calculators.hardware import Deployment, Engine, Fleet, Server, side_by_side
 from calculators.latency import Work
 from calculators.memory import total
@@ -434,6 +434,7 @@ def _block(
         )  # fmt: skip
 
     forms = (len(caches.formats), len(weights.formats))
+    every = replace(every, runs=every.runs & [[stores(model, fmt)] for fmt in weights.formats])
     even = _even(model, available.held)
     memory, least, where = _memory(scenario, np.flatnonzero(even), available, every, forms)
     held = np.flatnonzero(_needed(memory, even, available)[available.pairs.at])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from calculators.architecture import Architecture, active_parameters, parameters, parameters_by_part, tensors, tier
 from calculators.estimate import Scenario, estimate, memory_bytes
-from calculators.formats import Format, stored_bytes
+from calculators.formats import Format, stored_bytes, stores
 from calculators.hardware import Engine
 from calculators.latency import Work
 from calculators.memory import kv_cache_bytes, weight_bytes
@@ -80,8 +80,9 @@ def parts(model: Architecture) -> pd.DataFrame:
 
 
 def by_format(scenario: Scenario, formats: Mapping[str, Format]) -> dict[str, dict[str, float]]:
-    """Memory of the fullest device by component in each weight format, the smallest last."""
-    rows = {name: memory_bytes(replace(scenario, weight_format=fmt)) for name, fmt in formats.items()}
+    """Memory of the fullest device by component in each weight format that stores the model, the smallest last."""
+    own = {name: fmt for name, fmt in formats.items() if stores(scenario.model, fmt)}
+    rows = {name: memory_bytes(replace(scenario, weight_format=fmt)) for name, fmt in own.items()}
     return dict(sorted(rows.items(), key=lambda item: -sum(item[1].values())))
 
 
