@@ -17,6 +17,11 @@ COLUMNS = {
     "Open": st.column_config.LinkColumn(display_text="open", width=60, help="The source, where it has an address."),
     "Source": st.column_config.TextColumn(width="large"),
     "Others say": st.column_config.TextColumn(width="large"),
+    "Scores": st.column_config.TextColumn(width=150, help="The benchmarks on which a score of it is published."),
+    "By the token": st.column_config.TextColumn(
+        width=210, help="The cheapest price at hand for as many tokens read as written."
+    ),
+    "Used": st.column_config.CheckboxColumn(help="The score that every page takes for the benchmark."),
     "Disputed": st.column_config.TextColumn(width=110, help="Figures on which sources disagree."),
 }
 
@@ -25,7 +30,7 @@ def listing(kind: str, items: tuple[sourced.Item, ...], search: str) -> None:
     """A kind's table, its file, and everything about the row that was chosen."""
     table = shown.frame(items)
     numbers = {
-        name: st.column_config.NumberColumn(format="%.2f" if "$" in name else "%g")
+        name: st.column_config.NumberColumn(format="%.2f" if "$ an hour" in name else "%g")
         for name in table.select_dtypes("number")
     }
     chosen = st.dataframe(
@@ -56,7 +61,24 @@ def listing(kind: str, items: tuple[sourced.Item, ...], search: str) -> None:
     st.subheader(item.name, anchor=False)
     for text in filter(None, (*item.disagreements, item.note)):
         st.text(text)
-    st.dataframe(shown.details(item), hide_index=True, column_config=COLUMNS)
+    if kind == "Models":
+        published(item.name)
+    st.dataframe(shown.details(item), hide_index=True, column_config=COLUMNS, alt=f"Every figure of {item.name}")
+
+
+def published(model: str) -> None:
+    """How good a model is and what it costs by the token, as published; or that nobody's figure is at hand."""
+    of_model, offers = shown.scores(model), shown.by_the_token(model)
+    if of_model.empty:
+        st.caption("Nobody's score of it is at hand, so how good it is stays unknown.")
+    else:
+        st.caption("Scores as published; ticked: the one that every page takes for its benchmark.")
+        st.dataframe(of_model, hide_index=True, column_config=COLUMNS, alt=f"Published scores of {model}")
+    if offers.empty:
+        st.caption("Nobody's price of it by the token is at hand.")
+    else:
+        st.caption("Prices by the token, in dollars a million tokens read (in) and written (out).")
+        st.dataframe(offers, hide_index=True, column_config=COLUMNS, alt=f"Prices of {model} by the token")
 
 
 @st.fragment

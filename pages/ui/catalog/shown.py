@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from pages.ui.catalog.entries import KINDS, accelerators, formats, link, models, servers
+from pages.ui.catalog.entries import KINDS, accelerators, formats, link, models, servers, token_prices
 from pages.ui.catalog.sourced import Item, exact
 from pages.ui.explain import wording
 from presets import catalog
+from presets.quality import benchmarks, published_scores, quality
 
 
 @cache
@@ -43,6 +44,7 @@ def frame(items: Sequence[Item]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+TAKEN_BY = {"publisher": "its publisher", "evaluation": "one evaluation of many models", "other": "others"}
 # How a figure is shown, by how its name ends; others are shown with all their digits.
 SHOWN: Mapping[str, Callable[[float], str]] = MappingProxyType(
     {
@@ -77,6 +79,40 @@ def details(item: Item) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def scores(model: str) -> pd.DataFrame:
+    """Every published score of a model: the one that stands for it on each benchmark first, then the others."""
+    standing, others = [], []
+    for benchmark in benchmarks():
+        stands = quality(benchmark).get(model)
+        for row in published_scores():
+            if stands is None or (row.model, row.benchmark) != (model, benchmark):
+                continue
+            first = (row.form, row.source, row.score) == (stands.form, stands.source, stands.value)
+            used = first and not any(other["Benchmark"] == benchmark for other in standing)
+            (standing if used else others).append(
+                {
+                    "Benchmark": benchmark,
+                    "Score, %": row.score,
+                    "Used": used,
+                    "Form": row.form,
+                    "Setting": row.setting,
+                    "Taken by": TAKEN_BY[row.by],
+                    "Published as": row.published_as,
+                    "Open": link(row.source),
+                    "Source": row.source,
+                    "Note": row.note,
+                }
+            )
+    return pd.DataFrame(standing + others)
+
+
+def by_the_token(model: str) -> pd.DataFrame:
+    """Every price of a model by the token, the cheapest first, for as many tokens read as written."""
+    offers = [offer for offer in token_prices() if offer.shown["Model"] == model]
+    offers.sort(key=lambda offer: sum(figure for figure in offer.shown.values() if isinstance(figure, float)))
+    return frame(offers).drop(columns="Model", errors="ignore")
+
+
 def csv_text(items: Iterable[Item]) -> str:
     """All figures of items as CSV, in base units, each with its source where that is not the row's own."""
     rows = []
@@ -104,12 +140,16 @@ def summary() -> str:
     synthetic = sum(facts.synthetic for facts in catalog.model_facts().values())
     made_up = f" ({synthetic} made up for comparison, which Recommend leaves out)" if synthetic else ""
     oldest, newest = min(offer.quoted for offer in offers), max(offer.quoted for offer in offers)
+    sold = len({offer.shown["Model"] for offer in token_prices()})
+    scored = sum(bool(item.shown["Scores"]) for item in models())
     return (
         f"**{len(models())} models**{made_up}, **{len(accelerators())} accelerators**, **{len(servers())} servers**, "
         f"**{len(formats())} formats** "
         f"({len(catalog.formats())} of weights, {len(catalog.cache_formats())} of the cache), "
         f"**{wording.plural(len(catalog.engines()), 'engine')}** and **{len(offers)} prices**, "
-        f"each with its source and date. The oldest price is from {oldest}, the newest from {newest}. "
+        f"each with its source and date; "
+        f"**{scored} models** have a published score on one of {len(benchmarks())} benchmarks at least, and "
+        f"**{sold}** a price by the token. The oldest price of a device is from {oldest}, the newest from {newest}. "
         f"On **{disputed} figures** sources disagree."
     )
 
