@@ -371,13 +371,22 @@ def survey(
         experts = any(block.mlp.experts for block in model.blocks)
         for place, (_, weights, caches, every) in enumerate(groups):
             available = deployments[place, experts]
-            if len(available.cells):
+            own = tuple(at for at, fmt in enumerate(weights.formats) if stores(model, fmt))
+            if len(available.cells) and own:
+                if len(own) < len(weights.formats):
+                    weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
                 found, tried = _block(need.workload, model, weights, caches, every, available)
                 blocks.append(found)
                 considered += tried
         if progress is not None:
             progress((done + 1) / len(catalog.models))
     return Survey(need=need, catalog=catalog, blocks=tuple(blocks), considered=considered)
+
+
+@lru_cache(maxsize=64)
+def _part(formats: Stack, places: tuple[int, ...]) -> Stack:
+    """The formats at these places of a stack: one object, however often it is asked for."""
+    return stack(formats.formats[at] for at in places)
 
 
 def _apart(engine: Engine, caches: list[Format]) -> list[Stack]:
@@ -434,7 +443,6 @@ def _block(
         )  # fmt: skip
 
     forms = (len(caches.formats), len(weights.formats))
-    every = replace(every, runs=every.runs & [[stores(model, fmt)] for fmt in weights.formats])
     even = _even(model, available.held)
     memory, least, where = _memory(scenario, np.flatnonzero(even), available, every, forms)
     held = np.flatnonzero(_needed(memory, even, available)[available.pairs.at])
