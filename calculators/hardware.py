@@ -76,16 +76,21 @@ class Fleet(Accelerator):
 
 def by_accelerator(card: Accelerator, key: Any, follow: Callable[[Accelerator], Sequence[Quantity]]) -> list[Quantity]:
     """Figures that follow from each accelerator alone, the last axis over them: of a fleet's as they are kept."""
-    if not isinstance(card, Fleet) or card.whole is None:
+    if not isinstance(card, Fleet):
         return list(follow(card))
-    whole = card.whole
-    if key not in whole.known:
-        shape = np.shape(whole.memory_bytes)
-        whole.known[key] = [
-            np.broadcast_to(figure, np.shape(figure)[:-1] + shape) if np.ndim(figure) else figure
-            for figure in follow(whole)
-        ]
-    return [np.take(figure, card.places, axis=-1) if np.ndim(figure) else figure for figure in whole.known[key]]
+    if key not in card.known:
+        if card.whole is None:
+            shape = np.shape(card.memory_bytes)
+            card.known[key] = [
+                np.broadcast_to(figure, np.shape(figure)[:-1] + shape) if np.ndim(figure) else figure
+                for figure in follow(card)
+            ]
+        else:
+            card.known[key] = [
+                np.take(figure, card.places, axis=-1) if np.ndim(figure) else figure
+                for figure in by_accelerator(card.whole, key, follow)
+            ]
+    return card.known[key]
 
 
 def side_by_side(accelerators: Sequence[Accelerator]) -> Fleet:

@@ -402,10 +402,11 @@ def _apart(engine: Engine, caches: list[Format]) -> list[Stack]:
 
 def _even(model: Architecture, available: Cells) -> Truths:
     """The cells over which the model divides: whole heads, a layer a stage, an expert a group."""
-    widths = [width for width in WIDTHS if divides(model, width)]
+    divided = np.zeros(WIDTHS[-1] + 1, dtype=bool)  # by width
+    divided[[width for width in WIDTHS if divides(model, width)]] = True
     experts = min((block.mlp.experts for block in model.blocks if block.mlp.experts), default=1)
     even: Truths = (
-        np.isin(available.tensor_parallel, widths)
+        divided[available.tensor_parallel]
         & (available.pipeline_parallel <= model.layers)
         & (available.expert_parallel <= experts)
     )
