@@ -6,7 +6,7 @@ import streamlit as st
 
 from calculators.estimate import estimate
 from pages.ui import shell
-from pages.ui.controls import records, session
+from pages.ui.controls import records, session, widgets
 from pages.ui.explain import answers, wording
 from pages.ui.take import takeaway
 from presets.launch import CannotStart, start
@@ -16,12 +16,15 @@ shell.guard()
 scenario, figures = shell.head("Take it away")
 chosen = session.inputs()
 traffic = records.load(chosen, scenario.model)
+widgets.steps(
+    "reads", "Longest request to serve, tokens", help="Prompt and answer; 0: the sidebar's lengths, the usual request."
+)
 
 begun, refused = {}, {}
 for name in takeaway.order(scenario.engine.name):
     engine = records.with_settings(records.profile(name, chosen.fit), chosen)
     try:
-        begun[name] = start(replace(scenario, engine=engine), name, traffic)
+        begun[name] = start(replace(scenario, engine=engine), name, traffic, chosen.reads)
     except CannotStart as why:
         refused[name] = str(why)
 
@@ -29,9 +32,12 @@ tabs = st.tabs([*begun, "Report and data"], key="take_tabs", on_change="rerun")
 for tab, found in zip(tabs, begun.values(), strict=False):
     if tab.open:
         with tab:
-            if found.scenario.engine != scenario.engine:
-                own = answers.verdict(found.scenario, estimate(found.scenario), None)
-                st.markdown(wording.markdown(f"With **{found.starter.name}**: {own}"))
+            own = figures if found.scenario.engine == scenario.engine else estimate(found.scenario)
+            said = f"With **{found.starter.name}**: {answers.verdict(found.scenario, own, None)}"
+            if not own.fits:
+                st.error(wording.markdown(f"{said} Started all the same, it would run out of memory."))
+            elif own is not figures:
+                st.markdown(wording.markdown(said))
             for note in found.notes:
                 st.info(takeaway.plain(note))
             takeaway.command(found)

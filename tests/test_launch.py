@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from calculators.estimate import Scenario, Workload
 from calculators.hardware import Deployment
-from calculators.serving import Load, mtp_draft_cost
+from calculators.serving import PLAIN, Load, mtp_draft_cost
 from presets.catalog import accelerators, cache_formats, engines, formats, models
 from presets.importing import AS_STORED
 from presets.launch import MISSING, CannotStart, Setting, label, machines, repository, start
@@ -562,3 +562,22 @@ def test_an_intel_gpu_asks_a_cluster_for_its_own_resource():
     begun = start(scenario(device="Intel Arc Pro B60"), "vLLM")
     assert "gpu.intel.com/xe: 1" in kubernetes(begun) and "gpu.intel.com/i915" in kubernetes(begun)
     assert "/dev/dri" in compose(begun) and "vllm-openai-xpu:v" in compose(begun)
+
+
+@pytest.mark.parametrize(
+    ("engine", "flag"),
+    [("vLLM", "--max-model-len"), ("SGLang", "--context-length"), ("TensorRT-LLM", "--max_seq_len")],
+)
+def test_the_longest_request_is_served_where_it_is_longer_than_the_usual(engine, flag):
+    def served(longest):
+        return valued(start(scenario(engine=engine), engine, PLAIN, longest))[flag]
+
+    usual = int(scenario().workload.context_tokens)
+    assert served(0) == served(usual - 1) == usual
+    assert served(8192) == 8192
+    assert served(10**9) == scenario().model.max_context
+
+
+def test_llama_cpp_shares_its_context_out_among_the_requests():
+    given = scenario(engine="llama.cpp", weights="Q8_0", batch=4)
+    assert valued(start(given, "llama.cpp", PLAIN, 8192))["--ctx-size"] == 4 * 8192

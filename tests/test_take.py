@@ -231,3 +231,11 @@ def test_figures_are_shown_as_pages_show_them():
     assert show(8.0, "devices") == "8" and show(0.18, "USD") == "$0.18" and show(nan, "J") == "unknown"
     assert Figure(name="x", unit="s", value=0.03, low=0.02, high=0.04).interval == "20.0–40.0 ms"
     assert Figure(name="x", unit="bytes", value=1.0).interval == ""
+
+
+def test_what_does_not_fit_is_said_before_its_start_and_the_longest_request_is_asked_for():
+    at = app("model=Llama+3.1+70B&reads=32k")
+    assert any("run out of memory" in error.value for error in at.error)
+    rows = at.dataframe[0].value.set_index("Setting")
+    assert rows.loc["--max-model-len", "Value"] == "32768" and "usual" in rows.loc["--max-model-len", "Because"]
+    assert not app(QUERY).error

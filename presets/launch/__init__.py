@@ -146,17 +146,23 @@ def _listed(names: Mapping[str, Any]) -> str:
     return f"{', '.join(first)} and {last}{more}" if first else last
 
 
-def start(scenario: Scenario, engine: str, traffic: Load = PLAIN) -> Start:
-    """How an engine is started for one scenario; raises CannotStart, in a sentence, where it cannot run it."""
+def start(scenario: Scenario, engine: str, traffic: Load = PLAIN, longest_tokens: int = 0) -> Start:
+    """How an engine is started for one scenario; raises CannotStart, in a sentence, where it cannot run it.
+
+    `longest_tokens` of one request are served where they are more than the scenario's, no more than the model reads.
+    """
     starter, count = starters()[engine], machines(scenario)
     _check(scenario, starter)
+    usual = int(scenario.workload.context_tokens)
+    longest = max(usual, min(longest_tokens, scenario.model.max_context or longest_tokens))
     notes: list[str] = []
     model, weights = (
         _llama_file(scenario, starter, notes) if engine == "llama.cpp" else _model(scenario, starter, notes)
     )
     drafts = Drafts(scenario, traffic, notes)
     asked = Asked(
-        scenario=scenario, starter=starter, model=model, weights=tuple(weights), drafts=drafts, machines=count
+        scenario=scenario, starter=starter, model=model, weights=tuple(weights), drafts=drafts, machines=count,
+        longest_tokens=longest,
     )  # fmt: skip
     settings = tuple(WRITERS[engine](asked))
     notes += _wholes(scenario, starter, count)

@@ -65,7 +65,10 @@ class Drafts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a writer is asked for: a scenario on an engine, its weights and how they load, its drafts, its machines."""
+    """What a writer is asked for: a scenario on an engine, its weights and how they load, its drafts, its machines.
+
+    `longest_tokens`: of the longest request that is to be served, prompt and answer.
+    """
 
     scenario: Scenario
     starter: Starter
@@ -73,21 +76,25 @@ class Asked:
     weights: tuple[Setting, ...]
     drafts: Drafts
     machines: int
+    longest_tokens: int
 
 
-def _numbers(scenario: Scenario) -> tuple[int, int, int]:
+def _numbers(asked: Asked) -> tuple[int, int, int]:
     """Tokens of context, requests at once of a copy, tokens of a step: what every engine is told."""
+    scenario = asked.scenario
     rule, card = scenario.engine.memory, scenario.deployment.accelerator
     requests = int(batch_per_replica(scenario))
     if rule is not None and rule.sequences_name:
         _, most = rule.step(card)
         requests = min(requests, int(most))
     tokens = scenario.engine.tokens_at_once(card)
-    return int(scenario.workload.context_tokens), requests, int(min(tokens, 1 << 20))
+    return asked.longest_tokens, requests, int(min(tokens, 1 << 20))
 
 
-def _lengths(scenario: Scenario) -> str:
-    workload = scenario.workload
+def _lengths(asked: Asked) -> str:
+    workload = asked.scenario.workload
+    if asked.longest_tokens > workload.context_tokens:
+        return f"the longest request; a usual one takes {int(workload.context_tokens):,}, for which memory was sized"
     return f"{int(workload.prompt_tokens):,} tokens of prompt and {int(workload.output_tokens):,} of answer"
 
 
@@ -124,7 +131,7 @@ def _hits(traffic: Load) -> str:
 
 def _vllm(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
-    context, requests, tokens = _numbers(scenario)
+    context, requests, tokens = _numbers(asked)
     yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tensor-parallel-size", "--pipeline-parallel-size")
     if asked.machines > 1 and accelerator_facts()[str(scenario.deployment.accelerator.name)].vendor == "Intel":
@@ -139,7 +146,7 @@ def _vllm(asked: Asked) -> Iterator[Setting]:
         raise CannotStart(
             f"vLLM divides experts over all {devices} devices or over none: make groups of experts 1 or {devices}."
         )
-    yield Setting(flag="--max-model-len", value=context, why=_lengths(scenario))
+    yield Setting(flag="--max-model-len", value=context, why=_lengths(asked))
     yield Setting(flag="--max-num-seqs", value=requests, why=_requests(scenario, requests))
     yield Setting(
         flag="--max-num-batched-tokens", value=max(tokens, requests), why=f"{max(tokens, requests):,} tokens a step"
@@ -165,7 +172,7 @@ def _vllm(asked: Asked) -> Iterator[Setting]:
 
 def _sglang(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
-    context, requests, tokens = _numbers(scenario)
+    context, requests, tokens = _numbers(asked)
     yield Setting(flag="--model-path", value=asked.model, why="the weights")
     yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tp-size", "--pp-size")
@@ -174,7 +181,7 @@ def _sglang(asked: Asked) -> Iterator[Setting]:
     groups = _experts(scenario)
     if groups > 1:
         yield Setting(flag="--ep-size", value=groups, why=f"whole experts in {groups} groups of devices")
-    yield Setting(flag="--context-length", value=context, why=_lengths(scenario))
+    yield Setting(flag="--context-length", value=context, why=_lengths(asked))
     yield Setting(flag="--max-running-requests", value=requests, why=_requests(scenario, requests))
     yield Setting(flag="--chunked-prefill-size", value=tokens, why=f"{tokens:,} tokens of a prompt at once")
     yield from asked.weights
@@ -198,7 +205,7 @@ def _sglang(asked: Asked) -> Iterator[Setting]:
 
 def _tensorrt_llm(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
-    context, requests, tokens = _numbers(scenario)
+    context, requests, tokens = _numbers(asked)
     yield from _listen(scenario, starter)
     yield from _parallel(scenario, "--tp_size", "--pp_size")
     if asked.machines > 1:
@@ -207,7 +214,7 @@ def _tensorrt_llm(asked: Asked) -> Iterator[Setting]:
     groups = _experts(scenario)
     if groups > 1:
         yield Setting(flag="--ep_size", value=groups, why=f"whole experts in {groups} groups of devices")
-    yield Setting(flag="--max_seq_len", value=context, why=_lengths(scenario))
+    yield Setting(flag="--max_seq_len", value=context, why=_lengths(asked))
     yield Setting(flag="--max_batch_size", value=requests, why=_requests(scenario, requests))
     yield Setting(flag="--max_num_tokens", value=tokens, why=f"{tokens:,} tokens a step")
     yield Setting(flag="--enable_chunked_prefill", why="prompts longer than a step are cut into pieces")
@@ -249,7 +256,7 @@ def _tensorrt_llm(asked: Asked) -> Iterator[Setting]:
 
 def _llama_cpp(asked: Asked) -> Iterator[Setting]:
     scenario, starter, drafts = asked.scenario, asked.starter, asked.drafts
-    context, requests, tokens = _numbers(scenario)
+    context, requests, tokens = _numbers(asked)
     deployment, rule = scenario.deployment, scenario.engine.memory
     if asked.machines > 1:
         raise CannotStart(
@@ -271,7 +278,9 @@ def _llama_cpp(asked: Asked) -> Iterator[Setting]:
     layers = float("inf") if rule is None else float(rule.device_layers)
     on_device = "all" if layers == float("inf") else int(layers)
     yield Setting(flag="--n-gpu-layers", value=on_device, why=f"{on_device} layers on the device")
-    why = f"{_many(requests, 'request')} × {context:,} tokens; each request has its share"
+    why = (
+        f"{_many(requests, 'request')} × {context:,} tokens; each request has its share, and its cache is taken at once"
+    )
     yield Setting(flag="--ctx-size", value=requests * context, why=why)
     yield Setting(flag="--parallel", value=requests, why=_requests(scenario, requests))
     yield Setting(flag="--batch-size", value=max(2048, tokens), why="2,048 is its default, no less than a pass")

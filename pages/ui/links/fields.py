@@ -136,7 +136,6 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             ("recommend",),
             job=_choice((values.OWN_LOAD, *scenarios()), values.OWN_LOAD),
             rate=_share(values.RATES, 0),
-            reads=_tokens(values.READS, 0),
             bench=_choice(benchmarks(), "MMLU"),
             where=_choice(values.KINDS, values.ANY_KIND),
             have=_choice(values.SOURCES, values.SOURCES[0]),
@@ -171,6 +170,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             ("compare",),
             compare=Comparison(default="", options=("", "model.Llama 3.1 8B~weights.BF16~~weights.INT8 W8A8~tp.2")),
         ),
+        **_on(("recommend", "take"), reads=_tokens(values.READS, 0)),
         **_on(
             ("recommend", "latency", "take"),
             hits=_share(values.HITS, 0.0),
