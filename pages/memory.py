@@ -4,12 +4,12 @@ import numpy as np
 import streamlit as st
 
 from calculators.estimate import estimate, largest_batch, longest_context, memory_bytes, with_workload
-from calculators.recommend import changes_that_fit
 from pages.ui import shell, strips, tables
 from pages.ui.charts import curves, drawing, wholes
-from pages.ui.explain import answers, wording
+from pages.ui.controls import session
+from pages.ui.explain import answers, ways, wording
 from pages.ui.explain.wording import GIB
-from presets.catalog import abilities, offered_caches, offered_formats
+from presets.catalog import offered_formats
 
 shell.guard()
 
@@ -78,18 +78,14 @@ st.markdown(
     + f" ({answers.reach(scenario.model)})"
 )
 if not figures.fits:
-    changes = changes_that_fit(
-        scenario,
-        list(usual.values()),
-        list(offered_caches(scenario.engine.name).values()),
-        abilities()[scenario.engine.name],
-    )
+    name = session.inputs().model
+    changes = ways.ways(scenario, name)
     st.markdown(
         "Each of these alone would make it fit, cheapest first:" if changes else "No single change would make it fit."
     )
     for change in changes:
         spare = estimate(change.scenario).free_bytes
-        st.markdown(f"- **{change.words}**, with {wording.show_bytes(spare)} to spare")
+        st.markdown(f"- **{ways.words(change, scenario, name)}**, with {wording.show_bytes(spare)} to spare")
 table = st.expander("The table behind the bar", key="memory_table", on_change="rerun")
 if table.open:
     table.dataframe(tables.components(memory_bytes(scenario), capacity), hide_index=True)

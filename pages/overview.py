@@ -36,6 +36,9 @@ st.caption(
 )
 st.dataframe(tables.side_by_side(scenario, compared), hide_index=True)
 
+st.markdown("Rather have it chosen? Say the job and the budget, and every model, format and device is tried:")
+st.page_link("pages/recommend.py", label="Recommend", icon=":material/arrow_forward:")
+
 st.subheader("Where models stand", anchor=False)
 points = {
     name: {m.name: (parameters(m), active_parameters(m)) for m in session.choices().values() if tier(m) == name}

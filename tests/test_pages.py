@@ -310,6 +310,25 @@ def test_a_scenario_that_does_not_fit_is_told_what_would():
     assert any("devices" in change for change in changes)
 
 
+def test_what_would_make_it_fit_names_the_published_format_or_the_loss_and_devices_beside():
+    told = app("model=DeepSeek-V3+671B&tp=16", "pages/memory.py").main.markdown[0].value
+    assert "FP8 block 128 weights, as the model is published, or 24 devices would." in told
+    told = app("model=Llama+3.1+70B&batch=50").main.markdown[0].value
+    rescue = told.split("device. ")[1]
+    (name,) = (name for name in formats() if rescue.startswith(f"{name} weights"))
+    assert f"({wording.show_loss(losses_of('Llama 3.1 70B')[name])} published loss), or " in rescue
+    assert rescue.endswith(" devices would.")
+
+
+def test_models_side_by_side_have_one_unit_a_column_and_as_few_devices_as_hold_them():
+    at = app("")
+    found = at.dataframe[0].value.set_index("Model")
+    for column in ("Weights", "Cache a token", "First token", "Each token"):
+        assert len({cell.split(" ")[1] for cell in found[column]}) == 1, column
+    assert found.loc["DeepSeek-V3 671B", "Devices"] == "24"
+    assert any(link.proto.page == "recommend" for link in at.get("page_link"))
+
+
 def test_the_latency_charts_show_the_sweep_and_the_bounds_of_the_rows():
     at = app("", "pages/latency.py")
     scenario = scenario_of("")
@@ -452,8 +471,8 @@ def test_an_engine_is_offered_the_formats_that_are_usual_with_it():
         model = scenario_of(query).model
         own = {name for name, fmt in offered_formats(engine).items() if stores(model, fmt)}
         assert set(by_format["data"][0]["y"]) == own
-        word = at.main.markdown[0].value.split("device. ")[1].removesuffix(" weights would.")
-        assert word in offered_formats(engine)
+        word, _, loss = at.main.markdown[0].value.split("device. ")[1].partition(" weights ")
+        assert word in offered_formats(engine) and loss.startswith(("(", "as the model"))
 
 
 def test_where_no_time_is_known_no_format_is_called_the_fastest():

@@ -36,6 +36,7 @@ from calculators.recommend import (
 )
 from calculators.recommend import deployments as would_do_on
 from calculators.recommend.limits import BEYOND, LAST
+from pages.ui.links.fields import FIELDS
 from presets import accelerators, cache_formats, engines, formats, models
 
 ENGINE = engines()["CUDA-graph decoder"]
@@ -662,7 +663,10 @@ def test_every_change_offered_fits_and_each_that_is_missing_would_not(given):
         if getattr(change.scenario, field) != getattr(given, field)
     }
     for field, options in (("weight_format", every_weight), ("cache_format", every_cache)):
-        assert (field in offered) == any(fits(replace(given, **{field: option})) for option in options)
+        run = [
+            option for option in options if field != "weight_format" or runs_on(given.deployment.accelerator, option)
+        ]
+        assert (field in offered) == any(fits(replace(given, **{field: option})) for option in run)
     assert ("deployment" in offered) == (smallest_deployment(given, beyond=int(given.deployment.devices)) is not None)
 
 
@@ -689,8 +693,56 @@ def test_the_smallest_deployment_fits_and_the_next_smaller_does_not():
     deployment = smallest_deployment(given)
     assert (deployment.tensor_parallel, deployment.pipeline_parallel) == (2, 1)
     assert fits(replace(given, deployment=deployment)) and not fits(given)
-    assert smallest_deployment(given, beyond=2).devices == 4
+    assert smallest_deployment(given, beyond=3).devices == 4
     assert smallest_deployment(scenario("Llama 3.1 405B", "FP32", "Qualcomm Snapdragon 8 Elite")) is None
+
+
+@pytest.mark.parametrize(
+    "given", [*TOO_LARGE, scenario("DeepSeek-V3 671B", "BF16", H100), scenario("Qwen2.5 7B", "FP32", RTX, batch=64)],
+    ids=lambda given: given.model.name,
+)  # fmt: skip
+def test_no_way_to_cut_that_can_be_chosen_takes_fewer_devices_than_the_smallest(given):
+    deployment = smallest_deployment(given)
+    least = deployment.devices if deployment else 65
+    for width, stages in product(FIELDS["tp"].options, FIELDS["pp"].options):
+        cut = replace(given.deployment, tensor_parallel=width, pipeline_parallel=stages)
+        joined = width <= given.deployment.accelerator.node_devices and divides(given.model, width)
+        if joined and stages <= given.model.layers and width * stages < least:
+            assert not fits(replace(given, deployment=cut))
+    if deployment:
+        assert deployment.tensor_parallel in FIELDS["tp"].options
+        assert deployment.pipeline_parallel in FIELDS["pp"].options
+
+
+def test_twenty_four_devices_hold_what_sixteen_do_not():
+    given = scenario("DeepSeek-V3 671B", "BF16", H100)
+    found = smallest_deployment(given)
+    assert (found.tensor_parallel, found.pipeline_parallel, found.devices) == (8, 3, 24)
+
+
+def test_weights_as_published_are_offered_before_any_other_format():
+    given = scenario("DeepSeek-V3 671B", "BF16", H100, 16)
+    every = list(formats().values())
+    assert changes_that_fit(given, every, [], published="FP8 block 128")[0].words == "FP8 block 128 weights"
+
+
+def test_a_format_that_the_device_computes_in_comes_before_one_that_it_would_widen_then_the_least_loss():
+    given = scenario("Llama 3.1 70B", "BF16", H100, batch=50)
+    some = [formats()[name] for name in ("NVFP4", "GPTQ 4-bit g128", "AWQ 4-bit g128")]
+    words = [changes_that_fit(given, some, [], losses=losses)[0].words for losses in (
+        {"NVFP4": 0.1, "GPTQ 4-bit g128": 2.0, "AWQ 4-bit g128": 1.0}, {"GPTQ 4-bit g128": 2.0}, {},
+    )]  # fmt: skip
+    assert words == ["AWQ 4-bit g128 weights", "GPTQ 4-bit g128 weights", "GPTQ 4-bit g128 weights"]
+    blackwell = scenario("Llama 3.1 70B", "BF16", "NVIDIA B200 SXM (HGX/DGX)", batch=128, prompt_tokens=2048)
+    fp4 = changes_that_fit(blackwell, some, [], losses={"NVFP4": 0.1, "AWQ 4-bit g128": 1.0})
+    assert fp4[0].words == "NVFP4 weights"
+
+
+def test_a_format_that_the_device_does_not_run_rescues_nothing():
+    v100 = next(name for name in accelerators() if "V100" in name and "32GB" in name)
+    given = scenario("Llama 3.1 8B", "FP32", v100)
+    assert not runs_on(given.deployment.accelerator, formats()["FP8 per tensor"])
+    assert not any("FP8" in change.words for change in changes_that_fit(given, [formats()["FP8 per tensor"]], []))
 
 
 def test_a_device_that_computes_in_no_bf16_keeps_no_cache_in_narrow_floats():

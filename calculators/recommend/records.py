@@ -163,6 +163,11 @@ def runs_on(card: Accelerator, fmt: Format) -> NDArray[np.bool_]:
     return known
 
 
+def computes(card: Accelerator, fmt: Format) -> bool:
+    """Whether a device has the arithmetic that a format computes in; without it, engines widen to 16 bits."""
+    return fmt.arithmetic == "bf16" or bool(np.isfinite(card.peak_flops_per_s.get(fmt.arithmetic, UNKNOWN)))
+
+
 def keeps_on(card: Accelerator, fmt: Format) -> NDArray[np.bool_]:
     """Whether engines keep a cache in a format on a device: floats of fewer than 16 bits as they run such weights."""
     narrow = fmt.floats and fmt.bits_per_value < 16

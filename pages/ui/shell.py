@@ -5,14 +5,13 @@ from math import isfinite
 import streamlit as st
 
 from calculators.estimate import Estimate, Scenario, estimate
-from calculators.recommend import changes_that_fit, divides, splits
+from calculators.recommend import divides, splits
 from pages.ui.calibrate import words
 from pages.ui.controls import records, session
 from pages.ui.controls.records import model
 from pages.ui.controls.session import inputs
-from pages.ui.explain import answers, wording
+from pages.ui.explain import answers, ways, wording
 from pages.ui.strips import strip
-from presets.catalog import abilities, offered_caches, offered_formats
 from presets.importing import AS_STORED
 
 # The menu: pages by what people come for.
@@ -78,15 +77,8 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     if beyond:
         st.warning(beyond)
     figures = estimate(scenario)
-    rescue = None
-    if not figures.fits:
-        found = changes_that_fit(
-            scenario,
-            list(offered_formats(scenario.engine.name).values()),
-            list(offered_caches(scenario.engine.name).values()),
-            abilities()[scenario.engine.name],
-        )
-        rescue = found[0].words[0].upper() + found[0].words[1:] if found else None
+    name = session.inputs().model
+    rescue = None if figures.fits else ways.rescue(ways.ways(scenario, name), scenario, name)
     st.markdown(wording.markdown(answers.verdict(scenario, figures, rescue)))
     strip(scenario, figures)
     wrong = answers.wrong_engine(scenario)

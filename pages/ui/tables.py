@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, nan
 
 import numpy as np
 import pandas as pd
@@ -14,33 +14,34 @@ from calculators.hardware import Engine
 from calculators.latency import Work
 from calculators.memory import kv_cache_bytes, weight_bytes
 from calculators.recommend import smallest_deployment
+from calculators.recommend.changes import MOST_DEVICES
 from pages.ui.explain import wording
 
 
 def side_by_side(scenario: Scenario, models: Mapping[str, Architecture]) -> pd.DataFrame:
-    """The scenario for several models, each on as many devices as it takes."""
-    rows = []
-    for name, model in models.items():
+    """The scenario for several models, each on as many devices as it takes; one unit a column."""
+    deployments, found = [], []
+    for model in models.values():
         own = replace(scenario, model=model)
         deployment = smallest_deployment(own)
-        figures = estimate(replace(own, deployment=deployment)) if deployment else None
-        rows.append(
-            {
-                "Model": name,
-                "Scale": tier(model),
-                "Parameters": wording.show_count(parameters(model)),
-                "Active": wording.show_count(active_parameters(model)),
-                "Weights": wording.show_bytes(weight_bytes(model, scenario.weight_format)),
-                "Cache a token": wording.show_bytes(
-                    kv_cache_bytes(model, scenario.cache_format, batch=1, context_tokens=1)
-                ),
-                "Devices": f"{int(deployment.devices):,}" if deployment else "over 64",
-                "First token": wording.show_seconds(figures.first_token_s) if figures else wording.UNKNOWN,
-                "Each token": wording.show_seconds(figures.token_s) if figures else wording.UNKNOWN,
-                "1M tokens": wording.show_usd(figures.usd_per_token * 1e6) if figures else wording.UNKNOWN,
-            }
-        )
-    return pd.DataFrame(rows)
+        deployments.append(deployment)
+        found.append(estimate(replace(own, deployment=deployment)) if deployment else None)
+    weights = [weight_bytes(model, scenario.weight_format) for model in models.values()]
+    cache = [kv_cache_bytes(model, scenario.cache_format, batch=1, context_tokens=1) for model in models.values()]
+    return pd.DataFrame(
+        {
+            "Model": list(models),
+            "Scale": [tier(model) for model in models.values()],
+            "Parameters": [wording.show_count(parameters(model)) for model in models.values()],
+            "Active": [wording.show_count(active_parameters(model)) for model in models.values()],
+            "Weights": wording.show_alike(weights, "bytes"),
+            "Cache a token": wording.show_alike(cache, "bytes"),
+            "Devices": [f"{int(each.devices):,}" if each else f"over {MOST_DEVICES}" for each in deployments],
+            "First token": wording.show_alike([float(each.first_token_s) if each else nan for each in found], "s"),
+            "Each token": wording.show_alike([float(each.token_s) if each else nan for each in found], "s"),
+            "1M tokens": [wording.show_usd(each.usd_per_token * 1e6 if each else nan) for each in found],
+        }
+    )
 
 
 def ledger(scenario: Scenario) -> pd.DataFrame:

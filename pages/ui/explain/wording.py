@@ -1,7 +1,7 @@
 """How is a figure written? Three significant digits with a unit, names, plurals and lists, on every page alike."""
 
-from collections.abc import Callable, Sequence
-from math import isfinite, isinf, log10
+from collections.abc import Callable, Iterable, Sequence
+from math import inf, isfinite, isinf, log10
 
 GIB = 2**30
 UNKNOWN = "unknown"
@@ -85,6 +85,28 @@ def show_usd(value: float) -> str:
     if not isfinite(value):
         return UNKNOWN
     return f"${value:,.2f}" if 0.1 <= value < 100 else f"${digits(value)}"
+
+
+UNITS = {
+    "bytes": ((GIB, "GiB"), (2**20, "MiB"), (2**10, "KiB")),
+    "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs")),
+}  # fmt: skip
+
+
+def unit_of(values: Iterable[float], unit: str) -> tuple[float, str]:
+    """The unit, (size, name), in which a row or column of bytes or seconds is written: its least figure still reads.
+
+    >>> unit_of([131072, 70246], "bytes"), unit_of([0.026, 1.02, float("nan")], "s")
+    ((1024, 'KiB'), (0.001, 'ms'))
+    """
+    least = min((abs(value) for value in values if value and isfinite(value)), default=inf)
+    return next(((size, name) for size, name in UNITS[unit] if least >= 0.1 * size), UNITS[unit][-1])
+
+
+def show_alike(values: Sequence[float], unit: str) -> list[str]:
+    """Bytes or seconds, all in one unit, so that a column of them compares."""
+    size, name = unit_of(values, unit)
+    return [f"{digits(value / size)} {name}" if isfinite(value) else UNKNOWN for value in values]
 
 
 def show_rate(value: float, unit: str) -> str:

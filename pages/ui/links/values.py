@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from types import MappingProxyType
 
+from calculators.recommend import changes
 from presets.catalog import accelerator_facts
 from presets.scenarios import scenarios
 
@@ -13,8 +14,7 @@ AUTO = -1  # an engine's setting left to the engine
 BATCHES = (1, 2, 4, 8, 16, 24, 32, 50, 64, 100, 128, 200, 256, 384, 512, 768, 1024)
 PROMPTS = tuple(sorted({*(2**i for i in range(6, 21)), 1500, 10_000}))  # with the lengths that the jobs have
 OUTPUTS = tuple(sorted({*(2**i for i in range(3, 16)), 13}))
-DEVICES = (1, 2, 4, 8, 16, 32)
-STAGES = (1, 2, 3, 4, 6, 8, 16)
+DEVICES, STAGES = changes.WIDTHS, changes.STAGES
 COPIES = (*range(1, 33), 64)
 OWNED = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32)  # devices that one has
 PRICES = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
