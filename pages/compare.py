@@ -15,36 +15,42 @@ shell.problems()
 kept, wrong = comparing.kept()
 for sentence in wrong:
     st.warning(sentence)
-columns = comparing.columns(comparing.shown(kept))
-sentences = comparing.sentences(columns)
+columns = comparing.columns(kept or comparing.presets())
+first = columns[differences.basis([each.fits for each in columns])]
 
+st.markdown(wording.markdown(comparing.verdict(columns)))
 if not kept:
-    st.markdown("An example: yours beside other weights and more devices. **Keep this one** starts your own.")
-elif not sentences:
-    st.markdown("Kept. Now change something in the sidebar: what changes shows here, beside what you kept.")
-for sentence in sentences:
-    st.markdown(wording.markdown(sentence))
+    st.caption("The three presets as published, each on as many of your devices as hold it, under your load.")
+elif len(columns) == 1:
+    st.markdown(f"**{first.name}** stands alone. Change something in the sidebar, then add that.")
 
+full, there = len(columns) >= MOST_COMPARED, comparing.current() in kept
 with st.container(horizontal=True):
     st.button(
-        "Keep this one", on_click=comparing.keep, disabled=not comparing.room(kept), icon=":material/add:",
-        help=f"As the sidebar is; {MOST_COMPARED} at most.",
+        "Add the current one", on_click=comparing.add, disabled=full or there, icon=":material/add:",
+        help=f"As the sidebar is. {MOST_COMPARED} at most." if not there else "It is compared already.",
     )  # fmt: skip
-    if not kept:
-        st.button("Keep the three presets", on_click=comparing.keep_presets, help="On as many devices as each takes.")
-    for number, column in enumerate(columns[: len(kept)]):
-        st.button(f"Drop {column.letter}", on_click=comparing.drop, args=(number,), icon=":material/close:")
-with st.expander("Keep a link", icon=":material/link:"), st.form("paste", clear_on_submit=True, border=False):
-    st.text_input("A link from Share", key="pasted", placeholder="https://…?v=1&model=…")
-    st.form_submit_button("Keep it", on_click=comparing.paste, disabled=len(kept) >= MOST_COMPARED)
+    with st.popover("Change what is compared"):
+        st.button("Start over with the current one", on_click=comparing.start, icon=":material/restart_alt:")
+        for number, column in enumerate(columns[: len(kept)]):
+            st.button(f"Drop {column.name}", on_click=comparing.drop, args=(number,), icon=":material/close:")
+        with st.form("paste", clear_on_submit=True, border=False):
+            st.text_input("A link from Share", key="pasted", placeholder="https://…?v=1&model=…")
+            st.form_submit_button("Keep it", on_click=comparing.paste, disabled=len(kept) >= MOST_COMPARED)
 
-if len(columns) > 1:
+lines = comparing.shares(columns)
+if len(lines) > 1:
     drawing.show(
-        tradeoffs.relative(
-            differences.best({each.letter: each.figures for each in columns}) or f"Against {columns[0].name}",
-            {each.name: each.shares(columns[0]) for each in columns},
-        ),
-        "Each figure of each scenario as a share of the first's, a line a scenario",
+        tradeoffs.relative(differences.widest(lines, first.letter), lines, first.letter),
+        "Each figure of each scenario that fits as a share of the first one's, a line a scenario",
     )
-st.dataframe(comparing.table(columns), hide_index=True)
+    left_out = [each.letter for each in columns if not each.fits]
+    if left_out:
+        st.caption(f"Not drawn, as it does not fit: {wording.listed(left_out)}.")
+if len(columns) > 1:
+    st.caption(f"In brackets: against {first.name}.")
+st.table(comparing.table(columns))
+st.markdown(wording.markdown("\n".join(f"- {line}." for line in comparing.changed(columns))))
+with st.expander("Memory of a device by component", icon=":material/memory:"):
+    st.table(comparing.components(columns))
 comparing.address()

@@ -195,8 +195,8 @@ def sizes_and_losses(
     )  # fmt: skip
 
 
-def relative(title: str, lines: Mapping[str, Mapping[str, float]]) -> go.Figure:
-    """Parallel coordinates, a row a figure, so that a phone has room for the names: shares of the first scenario's."""
+def relative(title: str, lines: Mapping[str, Mapping[str, float]], of: str) -> go.Figure:
+    """Parallel coordinates, a row a figure, so that a phone has room for the names: shares of one scenario's, `of`."""
     traces: list[Trace] = []
     for index, (name, shares) in enumerate(lines.items()):
         tint = palette()[(0, 1, 2, 5, 3)[index % 5]]
@@ -204,14 +204,14 @@ def relative(title: str, lines: Mapping[str, Mapping[str, float]]) -> go.Figure:
             {
                 "type": "scatter", "mode": "lines+markers", "name": name, "x": list(shares.values()), "y": list(shares),
                 "line": {"color": tint, "width": 2}, "marker": {"color": tint, "size": 10, "symbol": index},
-                "hovertemplate": f"%{{y}}: %{{x:.3~g}} times the first<extra>{name}</extra>",
+                "hovertemplate": f"%{{y}}: %{{x:.3~g}} times {of}<extra>{name}</extra>",
             }
         )  # fmt: skip
     return figure(
         title,
         traces,
         x={
-            "title": titled("Times the first; left is less"),
+            "title": titled(f"Times {of}; left is less"),
             "side": "top",
             **LOG,
             "tickformat": "~g",

@@ -1,13 +1,26 @@
-"""How do up to four scenarios differ? Each figure with its difference to the first, and what changed in words."""
+"""How do up to four scenarios differ? Their short names, who wins, each figure's difference, what changed in words."""
 
-from collections.abc import Callable, Mapping
-from math import inf, isfinite
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import inf, isfinite, nan, prod
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from pages.ui.explain.wording import digits
+from pages.ui.explain.wording import (
+    UNITS,
+    UNKNOWN,
+    digits,
+    listed,
+    plural,
+    short_device,
+    show_count,
+    show_usd,
+    unit_of,
+)  # fmt: skip
 from pages.ui.figures import Figure
 
+LETTERS = "ABCD"
 Chosen = Mapping[str, str]  # the labels of a scenario's shared fields, as query.labels gives them
 
 
@@ -30,7 +43,7 @@ CHANGES: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
         "weights": lambda new, old: f"{new} instead of {old} weights",
         "cache": lambda new, old: f"{new} instead of {old} cache",
         "device": lambda new, old: f"{new} instead of {old}",
-        "tp": lambda new, old: f"cut over {new} {_devices(new)} instead of {old}",
+        "tp": lambda new, old: f"each layer on {new} {_devices(new)} instead of {old}",
         "pp": lambda new, old: f"{new} instead of {old} pipeline {'stage' if old == '1' else 'stages'}",
         "ep": lambda new, old: f"{new} instead of {old} {'group' if old == '1' else 'groups'} of experts",
         "copies": lambda new, old: f"{new} instead of {old} {'copy' if old == '1' else 'copies'}",
@@ -63,67 +76,197 @@ def changes(first: Chosen, other: Chosen) -> list[str]:
     return words
 
 
-def moved(first: Figure, other: Figure) -> str:
-    """How a figure moved, in words: "falls from 31 to 18 ms"; nothing where it stays or is unknown."""
-    if not (isfinite(first.value) and isfinite(other.value)) or first.shown == other.shown:
-        return ""
-    (old, _, old_unit), unit = first.shown.partition(" "), other.shown.partition(" ")[2]
-    before = old if old_unit == unit else first.shown
-    return f"{'falls' if other.value < first.value else 'rises'} from {before} to {other.shown}"
+def changed(first: Chosen, other: Chosen) -> str:
+    """What one scenario changes against another, in a line."""
+    return "; ".join(changes(first, other)) or "nothing differs"
 
 
-# Figures that a comparison draws, each better where it is smaller; the first three it says in words.
+# What a short name says of a field that differs among the scenarios, beside model, weights and devices.
+TOLD: Mapping[str, str] = MappingProxyType(
+    {"cache": "{} cache", "engine": "{}", "batch": "{} at once", "prompt": "prompts of {}", "output": "answers of {}",
+     "ep": "experts in {}"}
+)  # fmt: skip
+PLACED = ("tp", "pp", "copies")  # fields that multiply to the number of devices
+UNTOLD = (*SILENT, "own", "fit", "model", "weights", "device", *PLACED)
+LONGEST = 48  # characters of a scenario's name in a legend and over a column
+QUALIFIERS = re.compile(r" (per \w+|block \d+|g\d+|W8A8)$")
+
+
+def names(found: Sequence[Chosen]) -> list[str]:
+    """A short name of each scenario: its letter, model and weights, then what else differs among them.
+
+    >>> some = {"model": "Llama 3.1 70B", "weights": "FP8 per tensor", "device": "NVIDIA H200 SXM", "pp": "1"}
+    >>> names([some | {"tp": "2", "copies": "1"}, some | {"tp": "4", "copies": "1"}])
+    ['A · Llama 3.1 70B FP8, 2 devices', 'B · Llama 3.1 70B FP8, 4 devices']
+    """
+    differ = {name for each in found for name, label in each.items() if label != found[0][name]}
+    counts = [prod(int(each[name]) for name in PLACED) for each in found]
+    weights = [QUALIFIERS.sub("", each["weights"]) for each in found]
+    if len(set(weights)) < len({each["weights"] for each in found}):
+        weights = [each["weights"] for each in found]
+    told = []
+    for letter, each, count, fmt in zip(LETTERS, found, counts, weights, strict=False):
+        parts = [f"{letter} · {each['model']} {fmt}"]
+        if "device" in differ:
+            parts.append(f"{count} × {short_device(each['device'])}")
+        elif len(set(counts)) > 1:
+            parts.append(plural(count, "device"))
+        elif differ & set(PLACED):
+            parts.append(f"TP {each['tp']} × PP {each['pp']} × {each['copies']}")
+        parts += [
+            TOLD.get(name, name.replace("_", " ") + " {}").format(each[name])
+            for name in each
+            if name in differ and name not in UNTOLD
+        ]
+        name = ", ".join(parts)
+        told.append(name if len(name) <= LONGEST else name[:LONGEST].rstrip(" ,") + "…")
+    return told
+
+
+# Figures that a comparison draws, each better where it is smaller.
 DRAWN = (
     "Each further token", "First token", "Cost, 1M tokens", "Energy, 1 token", "Memory of a device", "Devices"
 )  # fmt: skip
-SAID: Mapping[str, str] = MappingProxyType(
-    {
-        "Each further token": "a further token",
-        "First token": "the first",
-        "Cost, 1M tokens": "the cost of a million",
+# Figures of a scenario that serves: what does not fit has none of them.
+SERVED = (
+    "First token", "Each further token", "Whole batch", "Tokens a second", "Cost, 1M tokens", "Energy, 1 token"
+)  # fmt: skip
+
+
+def served(found: Mapping[str, Figure], fits: bool) -> Mapping[str, Figure]:
+    """The figures of a scenario; those of serving unknown where it does not fit."""
+    if fits:
+        return found
+    return {
+        name: replace(each, value=nan, low=nan, high=nan) if name in SERVED else each for name, each in found.items()
     }
-)
 
 
-def in_words(
-    first: Chosen, other: Chosen, before: Mapping[str, Figure], after: Mapping[str, Figure], *, fits: bool = True
-) -> str:
-    """What changed from one scenario to another and what it does, in a sentence."""
-    differs = changes(first, other)
-    if not differs:
-        return "nothing differs."
-    told = [f"{words} {how}" for name, words in SAID.items() if (how := moved(before[name], after[name]))]
-    memory = moved(before["Memory of a device"], after["Memory of a device"])
-    told += [f"the memory of a device {memory}"] if memory and not told else []
-    said = f"{'; '.join(differs)}: {', '.join(told) or 'times and cost stay'}."
-    return said if fits else f"{said} It **does not fit**."
+SCORE = "Score on "  # and the benchmark
 
 
 def best(found: Mapping[str, Mapping[str, Figure]]) -> str:
-    """Which of several scenarios answers fastest and which costs least, in words; nothing where neither is known."""
-    words = {"Each further token": "answers fastest", "Cost, 1M tokens": "costs least"}
+    """Which of several scenarios, by name, answers fastest, costs least and scores best, in words.
+
+    Of those that fit: the others are not to be given. Nothing where fewer than two are known or all are alike.
+    """
+    score = next((name for each in found.values() for name in each if name.startswith(SCORE)), "")
     wins: dict[str, list[str]] = {}
-    for name, said in words.items():
-        known = {letter: each[name].value for letter, each in found.items() if isfinite(each[name].value)}
-        if known:
-            wins.setdefault(min(known, key=lambda letter: known[letter]), []).append(said)
-    return ", ".join(f"{letter} {' and '.join(said)}" for letter, said in wins.items())
+    for name, does, do, what, sign in (
+        ("Each further token", "answers fastest", "answer fastest", "{} a further token", 1),
+        ("Cost, 1M tokens", "costs least", "cost least", "{} for 1M tokens", 1),
+        (score, "scores best", "score best", "{} on " + score.removeprefix(SCORE), -1),
+    ):
+        known = {who: each[name] for who, each in found.items() if name in each and isfinite(each[name].value)}
+        least = min((sign * each.value for each in known.values()), default=nan)
+        winners = [who for who, each in known.items() if sign * each.value == least]
+        if len(winners) == len(known):
+            continue
+        of = "" if len(known) == len(found) else ", of those known"
+        who = listed([f"**{winner}**" for winner in winners])
+        said = what.format(known[winners[0]].shown)
+        wins.setdefault(who, []).append(f"{does if len(winners) == 1 else do} ({said}{of})")
+    return "; ".join(f"{who} {listed(said)}" for who, said in wins.items())
+
+
+def verdict(found: Mapping[str, Mapping[str, Figure]], misfits: Mapping[str, str]) -> str:
+    """Who wins, in words: first which do not fit, each in a sentence of `misfits` by name, then the best of the rest.
+
+    `found` are the figures of all by name.
+    """
+    fitting = {name: each for name, each in found.items() if name not in misfits}
+    said = [*misfits.values()]
+    if not fitting:
+        return " ".join((*said, "Nothing fits, so nothing is compared but memory." if len(found) > 1 else ""))
+    if len(fitting) == 1 and misfits:
+        (name,) = fitting
+        return " ".join((*said, f"Only **{name}** fits."))
+    wins = best(fitting)
+    if wins:
+        said.append(f"Of those that fit, {wins}." if misfits else f"{wins}.")
+    elif len(fitting) > 1:
+        said.append("In speed, cost and score these do not differ, as far as is known.")
+    return " ".join(said)
 
 
 def difference(first: Figure, other: Figure) -> str:
-    """How much a figure differs from the first's: "−42 %", and "× 3.5" or "÷ 3.5" beyond threefold; else nothing."""
-    if not (isfinite(first.value) and isfinite(other.value)) or first.value == other.value or not first.value:
+    """How much a figure differs from the first's: "−42 %", "× 3.5" or "÷ 3.5" beyond threefold, "+6" of devices."""
+    if not (isfinite(first.value) and isfinite(other.value)) or first.shown == other.shown:
+        return ""
+    more = other.value - first.value
+    if first.unit in ("devices", "%"):
+        return f"{'+' if more > 0 else '−'}{abs(more):,.{1 if first.unit == '%' else 0}f}"
+    if not first.value:
         return ""
     share = other.value / first.value
     if share >= 3:
-        return f"× {digits(share)}"
+        return f"×\u202f{_two(share)}"
     if 0 < share <= 1 / 3:
-        return f"÷ {digits(1 / share)}"
-    change = digits(abs(share - 1) * 100)
-    return f"{'+' if share > 1 else '−'}{change} %"
+        return f"÷\u202f{_two(1 / share)}"
+    return f"{'+' if share > 1 else '−'}{_two(abs(share - 1) * 100)}\u202f%"
+
+
+def _two(value: float) -> str:
+    """A factor or share with two digits at least: 8, 3.5, 12, 150; what is a whole number without a point."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
 
 
 def shares(first: Mapping[str, Figure], other: Mapping[str, Figure]) -> dict[str, float]:
     """Each drawn figure as a share of the first's; what is unknown or nothing in either is left out."""
     pairs = {name: (first[name].value, other[name].value) for name in DRAWN}
     return {name: after / before for name, (before, after) in pairs.items() if before > 0 and 0 < after < inf}
+
+
+def widest(lines: Mapping[str, Mapping[str, float]], of: str) -> str:
+    """The finding of a chart of shares: which figure differs most, and how far."""
+    ends = {
+        name: (min(found), max(found))
+        for name in DRAWN
+        if (found := [each[name] for each in lines.values() if name in each])
+    }
+    name = max(ends, key=lambda name: ends[name][1] / ends[name][0], default="")
+    if not name or ends[name][0] == ends[name][1]:
+        return f"No figure differs from {of}'s"
+    low, high = (f"{_two(end) if end >= 1 else f'{end:.2g}'}×" for end in ends[name])
+    return f"{name} differs most: {low} to {high} that of {of}"
+
+
+def rows(found: Sequence[Mapping[str, Figure]], fits: Sequence[bool], wanted: Sequence[str]) -> dict[str, list[str]]:
+    """A row of cells a figure, by its name and unit, one unit a row: each with its difference to the first that fits.
+
+    What does not fit has dashes for the figures of serving.
+    """
+    first = found[basis(fits)]
+
+    def cell(number: int, name: str, text: str) -> str:
+        if name in SERVED and not fits[number]:
+            return "–"
+        differs = difference(first[name], found[number][name]) if name in first and name in found[number] else ""
+        return f"{text} ({differs})" if differs else text
+
+    whole = {}
+    for name in wanted:
+        some = [each.get(name) for each in found]
+        label, texts = _texts(name, some)
+        whole[label] = [cell(number, name, text) for number, text in enumerate(texts)]
+    return whole
+
+
+def basis(fits: Sequence[bool]) -> int:
+    """Which scenario the others are compared with: the first that fits, else the first."""
+    return next((number for number, does in enumerate(fits) if does), 0)
+
+
+def _texts(name: str, some: Sequence[Figure | None]) -> tuple[str, list[str]]:
+    """A row's label with its unit, and its figures in that unit."""
+    unit = next(each.unit for each in some if each)
+    values = [each.value if each else nan for each in some]
+    if unit in UNITS:
+        size, shown = unit_of(values, unit)
+        return f"{name}, {shown}", [digits(value / size) for value in values]
+    if unit == "USD":
+        return f"{name}, $", [show_usd(value).removeprefix("$") for value in values]
+    plain = {"parameters": show_count, "devices": lambda value: f"{value:,.0f}"}.get(unit)
+    if plain:
+        return name, [plain(value) if isfinite(value) else UNKNOWN for value in values]
+    return f"{name}, {unit}" if unit != "tokens/s" else name, [digits(value) for value in values]
