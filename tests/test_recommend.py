@@ -698,7 +698,11 @@ def test_the_smallest_deployment_fits_and_the_next_smaller_does_not():
 
 
 @pytest.mark.parametrize(
-    "given", [*TOO_LARGE, scenario("DeepSeek-V3 671B", "BF16", H100), scenario("Qwen2.5 7B", "FP32", RTX, batch=64)],
+    "given",
+    [
+        *TOO_LARGE, scenario("DeepSeek-V3 671B", "BF16", H100),
+        scenario("Phi-4 14B", "FP32", RTX, batch=64),  # 40 heads over 10 keys, which 4 devices do not share
+    ],
     ids=lambda given: given.model.name,
 )  # fmt: skip
 def test_no_way_to_cut_that_can_be_chosen_takes_fewer_devices_than_the_smallest(given):
@@ -710,6 +714,7 @@ def test_no_way_to_cut_that_can_be_chosen_takes_fewer_devices_than_the_smallest(
         if joined and stages <= given.model.layers and width * stages < least:
             assert not fits(replace(given, deployment=cut))
     if deployment:
+        assert divides(given.model, deployment.tensor_parallel)
         assert deployment.tensor_parallel in FIELDS["tp"].options
         assert deployment.pipeline_parallel in FIELDS["pp"].options
 

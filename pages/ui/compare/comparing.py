@@ -26,7 +26,7 @@ COMPONENT = "Memory of a device: "  # begins the names of the figures that are p
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """One scenario of a comparison: its short name, and its figures, those of serving only where it fits."""
+    """One scenario of a comparison: its short name and its figures."""
 
     name: str
     inputs: Any
@@ -92,7 +92,6 @@ def columns(chosen: Sequence[Any]) -> list[Column]:
         model, fmt = scenario.model.name, scenario.weight_format.name
         score = f"{differences.SCORE}{bench}"
         own[score] = Figure(name=score, unit="%", value=scored.get(model, nan) * quality_kept().get((model, fmt), nan))
-        own = differences.served(own, bool(result.fits))
         found.append(Column(name=name, inputs=inputs, scenario=scenario, estimate=result, figures=own))
     return found
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import inf, isfinite, nan, prod
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -133,15 +132,6 @@ SERVED = (
 )  # fmt: skip
 
 
-def served(found: Mapping[str, Figure], fits: bool) -> Mapping[str, Figure]:
-    """The figures of a scenario; those of serving unknown where it does not fit."""
-    if fits:
-        return found
-    return {
-        name: replace(each, value=nan, low=nan, high=nan) if name in SERVED else each for name, each in found.items()
-    }
-
-
 SCORE = "Score on "  # and the benchmark
 
 
@@ -236,19 +226,17 @@ def rows(found: Sequence[Mapping[str, Figure]], fits: Sequence[bool], wanted: Se
 
     What does not fit has dashes for the figures of serving.
     """
-    first = found[basis(fits)]
-
-    def cell(number: int, name: str, text: str) -> str:
-        if name in SERVED and not fits[number]:
-            return "–"
-        differs = difference(first[name], found[number][name]) if name in first and name in found[number] else ""
-        return f"{text} ({differs})" if differs else text
-
-    whole = {}
+    first, whole = found[basis(fits)], {}
     for name in wanted:
         some = [each.get(name) for each in found]
         label, texts = _texts(name, some)
-        whole[label] = [cell(number, name, text) for number, text in enumerate(texts)]
+        for number, (each, does) in enumerate(zip(some, fits, strict=True)):
+            differs = difference(first[name], each) if each and name in first else ""
+            if name in SERVED and not does:
+                texts[number] = "–"
+            elif differs:
+                texts[number] += f" ({differs})"
+        whole[label] = texts
     return whole
 
 
