@@ -170,6 +170,7 @@ def test_names_are_short_say_what_differs_and_tell_scenarios_apart():
     assert names(llama, replace(llama, batch=8, cache="FP8")) == [
         "A · Llama 3.1 70B FP8, BF16 cache, 64 at once", "B · Llama 3.1 70B FP8, FP8 cache, 8 at once",
     ]  # fmt: skip
+    assert names(Inputs(model="MoE 175B (32 experts, top-2)")) == ["A · MoE 175B BF16"]
     assert names(llama, replace(llama, tp=1, pp=2)) == [
         "A · Llama 3.1 70B FP8, TP 2 × PP 1 × 1", "B · Llama 3.1 70B FP8, TP 1 × PP 2 × 1",
     ]  # fmt: skip

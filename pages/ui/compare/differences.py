@@ -43,7 +43,7 @@ CHANGES: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
         "cache": lambda new, old: f"{new} instead of {old} cache",
         "device": lambda new, old: f"{new} instead of {old}",
         "tp": lambda new, old: f"each layer on {new} {_devices(new)} instead of {old}",
-        "pp": lambda new, old: f"{new} instead of {old} pipeline {'stage' if old == '1' else 'stages'}",
+        "pp": lambda new, old: f"{new} pipeline {'stage' if new == '1' else 'stages'} instead of {old}",
         "ep": lambda new, old: f"{new} instead of {old} {'group' if old == '1' else 'groups'} of experts",
         "copies": lambda new, old: f"{new} instead of {old} {'copy' if old == '1' else 'copies'}",
         "engine": lambda new, old: f"{new} instead of {old}",
@@ -90,6 +90,8 @@ UNTOLD = (*SILENT, "own", "fit", "model", "weights", "device", *PLACED)
 LONGEST = 48  # characters of a scenario's name in a legend and over a column
 QUALIFIERS = re.compile(r" (per \w+|block \d+|g\d+|W8A8)$")
 
+BRACKETS = re.compile(r" \([^()]*\)$")
+
 
 def names(found: Sequence[Chosen]) -> list[str]:
     """A short name of each scenario: its letter, model and weights, then what else differs among them.
@@ -100,12 +102,11 @@ def names(found: Sequence[Chosen]) -> list[str]:
     """
     differ = {name for each in found for name, label in each.items() if label != found[0][name]}
     counts = [prod(int(each[name]) for name in PLACED) for each in found]
-    weights = [QUALIFIERS.sub("", each["weights"]) for each in found]
-    if len(set(weights)) < len({each["weights"] for each in found}):
-        weights = [each["weights"] for each in found]
+    weights = _shortened([each["weights"] for each in found], QUALIFIERS)
+    models = _shortened([each["model"] for each in found], BRACKETS)
     told = []
-    for letter, each, count, fmt in zip(LETTERS, found, counts, weights, strict=False):
-        parts = [f"{letter} · {each['model']} {fmt}"]
+    for letter, each, count, model, fmt in zip(LETTERS, found, counts, models, weights, strict=False):
+        parts = [f"{letter} · {model} {fmt}"]
         if "device" in differ:
             parts.append(f"{count} × {short_device(each['device'])}")
         elif len(set(counts)) > 1:
@@ -120,6 +121,12 @@ def names(found: Sequence[Chosen]) -> list[str]:
         name = ", ".join(parts)
         told.append(name if len(name) <= LONGEST else name[:LONGEST].rstrip(" ,") + "…")
     return told
+
+
+def _shortened(texts: Sequence[str], without: re.Pattern[str]) -> list[str]:
+    """Texts without what a pattern finds, but all whole where some could not be told apart then."""
+    short = [without.sub("", text) for text in texts]
+    return short if len(set(short)) == len(set(texts)) else list(texts)
 
 
 # Figures that a comparison draws, each better where it is smaller.
