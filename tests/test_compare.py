@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from math import nan
+from math import isfinite, nan
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +18,7 @@ from pages.ui.figures import Figure, figures, named
 from pages.ui.links.field import Size
 from pages.ui.links.fields import FIELDS, SHARED, Inputs
 from pages.ui.links.query import MOST_COMPARED, NEUTRAL, compared, comparison, from_query, labels, to_query
-from presets.catalog import models
+from presets.catalog import accelerators, models
 from presets.intervals import intervals
 
 H100 = "NVIDIA H100 SXM5 80GB"
@@ -285,6 +285,18 @@ def test_what_does_not_fit_has_dashes_and_no_line():
         (drawn,) = (json.loads(chart.proto.spec) for chart in at.get("plotly_chart"))
         assert [trace["name"][0] for trace in drawn["data"]] == [each for each in "ABC" if each != letter]
         assert any(f"does not fit: {letter}." in each.value for each in at.main.caption)
+
+
+def test_a_time_that_is_only_the_least_wins_nothing():
+    found = {"A": one(1, nan), "B": one(2, nan)}
+    assert differences.best(found, ["A"]) == ""
+    assert differences.best(found, ["B"]).startswith("**A** answers fastest")
+    cards = [name for name, each in accelerators().items() if not isfinite(each.peak("bf16"))]
+    small = Inputs(model="SmolLM2 135M", batch=1, prompt=64, output=8)
+    fast = max(cards, key=lambda name: float(accelerators()[name].bandwidth_bytes_per_s))
+    slow = min(accelerators(), key=lambda name: float(accelerators()[name].bandwidth_bytes_per_s))
+    at = app(compare=comparison([replace(small, device=fast), replace(small, device=slow)]))
+    assert "fastest" not in at.main.markdown[0].value
 
 
 def test_where_only_one_fits_nothing_is_drawn():

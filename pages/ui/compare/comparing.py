@@ -12,7 +12,7 @@ from calculators.estimate import Estimate, Scenario, estimate
 from calculators.recommend import smallest_deployment
 from pages.ui.compare import differences
 from pages.ui.controls import records, session
-from pages.ui.explain import ways
+from pages.ui.explain import answers, ways
 from pages.ui.explain.wording import show_bytes
 from pages.ui.figures import Figure, figures, named
 from pages.ui.links.fields import SHARED, Inputs
@@ -108,7 +108,8 @@ def misfit(column: Column) -> str:
 def verdict(found: Sequence[Column]) -> str:
     """Which do not fit, and who wins of the others, in words."""
     misfits = {each.name: misfit(each) for each in found if not each.fits}
-    return differences.verdict({each.name: each.figures for each in found}, misfits)
+    least = [each.name for each in found if answers.least(each.scenario)]
+    return differences.verdict({each.name: each.figures for each in found}, misfits, least)
 
 
 def shares(found: Sequence[Column]) -> dict[str, dict[str, float]]:

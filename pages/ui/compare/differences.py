@@ -142,10 +142,11 @@ SERVED = (
 SCORE = "Score on "  # and the benchmark
 
 
-def best(found: Mapping[str, Mapping[str, Figure]]) -> str:
+def best(found: Mapping[str, Mapping[str, Figure]], least: Sequence[str] = ()) -> str:
     """Which of several scenarios, by name, answers fastest, costs least and scores best, in words.
 
-    Of those that fit: the others are not to be given. Nothing where fewer than two are known or all are alike.
+    Of those that fit: the others are not to be given. Nothing where fewer than two are known or all are alike. Those in
+    `least` may take longer than their figure says, and so win nothing by it.
     """
     score = next((name for each in found.values() for name in each if name.startswith(SCORE)), "")
     wins: dict[str, list[str]] = {}
@@ -155,9 +156,9 @@ def best(found: Mapping[str, Mapping[str, Figure]]) -> str:
         (score, "scores best", "score best", "{} on " + score.removeprefix(SCORE), -1),
     ):
         known = {who: each[name] for who, each in found.items() if name in each and isfinite(each[name].value)}
-        least = min((sign * each.value for each in known.values()), default=nan)
-        winners = [who for who, each in known.items() if sign * each.value == least]
-        if len(winners) == len(known):
+        lowest = min((sign * each.value for each in known.values()), default=nan)
+        winners = [who for who, each in known.items() if sign * each.value == lowest]
+        if len(winners) == len(known) or (sign > 0 and set(winners) & set(least)):
             continue
         of = "" if len(known) == len(found) else ", of those known"
         who = listed([f"**{winner}**" for winner in winners])
@@ -166,10 +167,12 @@ def best(found: Mapping[str, Mapping[str, Figure]]) -> str:
     return "; ".join(f"{who} {listed(said)}" for who, said in wins.items())
 
 
-def verdict(found: Mapping[str, Mapping[str, Figure]], misfits: Mapping[str, str]) -> str:
+def verdict(
+    found: Mapping[str, Mapping[str, Figure]], misfits: Mapping[str, str], least: Sequence[str] = ()
+) -> str:  # fmt: skip
     """Who wins, in words: first which do not fit, each in a sentence of `misfits` by name, then the best of the rest.
 
-    `found` are the figures of all by name.
+    `found` are the figures of all by name, `least` those of whom a time is only the least that it can be.
     """
     fitting = {name: each for name, each in found.items() if name not in misfits}
     said = [*misfits.values()]
@@ -178,7 +181,7 @@ def verdict(found: Mapping[str, Mapping[str, Figure]], misfits: Mapping[str, str
     if len(fitting) == 1 and misfits:
         (name,) = fitting
         return " ".join((*said, f"Only **{name}** fits."))
-    wins = best(fitting)
+    wins = best(fitting, least)
     if wins:
         said.append(f"Of those that fit, {wins}." if misfits else f"{wins}.")
     elif len(fitting) > 1:
