@@ -1,9 +1,11 @@
 """Buy, rent or call an API, and what to answer near the user? Costs over time and use, and where they cross."""
 
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calculators import Quantity
 
@@ -106,38 +108,58 @@ def payback_s(owned: Owned, other: Rented | Called, utilisation: Quantity) -> Qu
 
 
 def break_even_use(cheap_when_busy: Way, other: Way) -> Quantity:
-    """The least use, 0 to 1, from which the first way costs no more a second than the other; infinite where never.
+    """The least use, 0 to 1, from which on the first way costs no more a second than the other; infinite where never.
 
-    Both are straight lines over the use, with one kink where a reserved share is exceeded, so the zero of their
-    difference between two kinks is exact: a + (b - a) f(a) / (f(a) - f(b)). Where only a part is reserved, renting may
-    become the dearer again at a higher use. Unknown prices give UNKNOWN.
+    Both are straight lines over the use, with one kink where a reserved share is exceeded. What costs as much at one
+    use alone, as two ways that cost nothing unused, is no break-even: the first must stay no dearer beyond it. Where
+    only a part is reserved, renting may become the dearer again at a higher use. Unknown prices give UNKNOWN.
     """
     kinks = [way.reserved_share for way in (cheap_when_busy, other) if isinstance(way, Rented)]
     points = np.sort(np.stack(np.broadcast_arrays(0.0, *kinks, 1.0)), axis=0)
+    return _least(points, lambda use: cheap_when_busy.usd_per_s(use) - other.usd_per_s(use))
 
-    def dearer(use: Quantity) -> Quantity:
-        return cheap_when_busy.usd_per_s(use) - other.usd_per_s(use)
 
-    found = np.where(dearer(points[0]) <= 0, 0.0, np.inf)
+def _least(points: NDArray[np.float64], dearer: Callable[[Quantity], Quantity]) -> Quantity:
+    """The least point from which on a difference is not above zero; infinite where none, UNKNOWN where it is.
+
+    It is a straight line between two points, so that its zero is exact: a + (b - a) f(a) / (f(a) - f(b)).
+    """
+    found: Quantity = np.inf
     for low, high in pairwise(points):
         before, after = dearer(low), dearer(high)
-        crosses = (before > 0) & (after <= 0)
+        holds = (low < high) & ((before < 0) | ((before == 0) & (after <= 0)))
+        crosses = (low < high) & (before > 0) & ((after < 0) | ((after == 0) & (high == points[-1])))
         at = low + (high - low) * before / np.where(crosses, before - after, 1.0)
-        found = np.where(np.isinf(found) & crosses, at, found)
-    unknown = np.isnan(dearer(points[0]) + dearer(points[-1]))
-    least: Quantity = np.where(unknown, np.nan, found)[()]
+        found = np.where(np.isinf(found), np.where(holds, low, np.where(crosses, at, np.inf)), found)
+    least: Quantity = np.where(np.isnan(dearer(points[0]) + dearer(points[-1])), np.nan, found)[()]
     return least
+
+
+def cheapest_by_use(ways: Mapping[str, Way]) -> tuple[tuple[float, str], ...]:
+    """(the use from which on it is, its name) of the cheapest way, in the order of use from 0 to 1; single prices.
+
+    Every cost is a straight line between kinks, so that the cheapest changes only at a kink or where two lines cross.
+    """
+    kinks = {0.0, 1.0} | {float(way.reserved_share) for way in ways.values() if isinstance(way, Rented)}
+    edges = sorted(kinks)
+    points = set(edges)
+    for low, high in pairwise(edges):
+        for first, second in combinations(ways.values(), 2):
+            before, after = (float(first.usd_per_s(use)) - float(second.usd_per_s(use)) for use in (low, high))
+            if before * after < 0:
+                points.add(low + (high - low) * before / (before - after))
+    found: list[tuple[float, str]] = []
+    for low, high in pairwise(sorted(points)):
+        best = min(ways, key=lambda name: float(ways[name].usd_per_s((low + high) / 2)))
+        if not found or found[-1][1] != best:
+            found.append((low, best))
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One side of a split: what a request costs, what stands whatever comes, and how long an answer takes.
+    """One side of a split: how long an answer takes. `network_s`: there and back, before the first token."""
 
-    `network_s`: there and back, before the first token.
-    """
-
-    usd_per_request: Quantity
-    fixed_usd_per_s: Quantity
     network_s: Quantity
     first_token_s: Quantity
     token_s: Quantity
@@ -159,13 +181,20 @@ class Split:
     """Requests divided between a small model near the user and a large one elsewhere.
 
     `share` goes to the near one first; `passed_on` of those it cannot answer well, so that the far one answers again.
+    `near_usd_per_s` is paid for the near side whatever comes. `paid` is the way to pay for the far side, `use` that of
+    its hardware if it answered all: what is bought or reserved is paid for however little is left to answer. With
+    `copies`, of the model, as many whole ones are given up as the rest of the requests allows at the same use.
     """
 
     near: Side
     far: Side
-    share: Quantity
+    near_usd_per_s: Quantity
+    paid: Way
+    use: Quantity
     requests_per_s: Quantity
+    share: Quantity
     passed_on: Quantity = 0.0
+    copies: Quantity | None = None
 
     @property
     def far_share(self) -> Quantity:
@@ -173,10 +202,27 @@ class Split:
         return 1 - self.share + self.share * self.passed_on
 
     @property
+    def far_copies(self) -> Quantity:
+        """Copies of the far model that are kept: all, or those that its share of the requests needs, at least one."""
+        if self.copies is None:
+            return 1.0
+        return np.maximum(np.ceil(self.copies * self.far_share * (1 - 1e-12)), 1.0)
+
+    @property
+    def far_usd_per_s(self) -> Quantity:
+        """Dollars a second for the far side: of the hardware that is kept, at the use that its share makes of it."""
+        kept = self.far_copies / (1.0 if self.copies is None else self.copies)
+        return kept * self.paid.usd_per_s(self.use * self.far_share / kept)
+
+    @property
+    def usd_per_s(self) -> Quantity:
+        """Dollars a second for both sides."""
+        return self.near_usd_per_s + self.far_usd_per_s
+
+    @property
     def usd_per_request(self) -> Quantity:
-        """Mean dollars a request: what each side's answers cost, and what stands anyway spread over all requests."""
-        fixed = (self.near.fixed_usd_per_s + self.far.fixed_usd_per_s) / self.requests_per_s
-        return fixed + self.share * self.near.usd_per_request + self.far_share * self.far.usd_per_request
+        """Mean dollars a request."""
+        return self.usd_per_s / self.requests_per_s
 
     @property
     def heard_s(self) -> Quantity:
@@ -191,15 +237,16 @@ class Split:
 
 
 def paying_share(split: Split) -> Quantity:
-    """The least share answered near the user at which the split costs no more than the far model alone.
+    """The least share answered near the user from which on the split costs no more than the far model alone.
 
-    fixed of the near side / (requests x (far's price x (1 - passed on) - near's price)); infinite where even all of it
-    would not pay. The far side's own fixed cost stands either way.
+    All of the far side's hardware is kept. Infinite where even all of it near the user would not pay: what is bought or
+    reserved costs the same however little is left to answer. The costs are straight lines over the share, with one
+    kink where what is left no longer exceeds a reserved part.
     """
-    saved = split.far.usd_per_request * (1 - split.passed_on) - split.near.usd_per_request
-    fixed = split.near.fixed_usd_per_s / split.requests_per_s
-    free = np.where((saved == 0) & (fixed == 0), 0.0, np.inf)
-    least = np.where(saved > 0, fixed / np.where(saved > 0, saved, 1.0), free)
-    known = np.where(np.isnan(saved + fixed), np.nan, np.where(least <= 1, least, np.inf))
-    found: Quantity = known[()]
-    return found
+    alone, kinks = split.paid.usd_per_s(split.use), []
+    if isinstance(split.paid, Rented):
+        falls = split.use * (1 - split.passed_on)
+        spare = np.where(falls > 0, (split.use - split.paid.reserved_share) / np.where(falls > 0, falls, 1.0), 0.0)
+        kinks = [np.clip(spare, 0.0, 1.0)]
+    points = np.sort(np.stack(np.broadcast_arrays(0.0, *kinks, 1.0)), axis=0)
+    return _least(points, lambda share: replace(split, share=share, copies=None).usd_per_s - alone)

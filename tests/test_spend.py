@@ -18,6 +18,7 @@ from calculators.spend import (
     Side,
     Split,
     break_even_use,
+    cheapest_by_use,
     payback_s,
     paying_share,
 )
@@ -69,6 +70,42 @@ def test_an_api_costs_nothing_unused_and_hardware_pays_from_a_use_on():
     assert break_even_use(flat, API) == pytest.approx(36_000 / (4 * YEAR_S) / 0.004)
     assert break_even_use(HIRED, replace(API, requests_per_s=0.1)) == inf
     assert break_even_use(API, HIRED) == 0
+
+
+def test_two_ways_that_cost_nothing_unused_break_even_only_where_the_first_stays_no_dearer():
+    on_demand = Rented(usd_per_hour=4.1, reserved_share=0)  # nothing unused, as an API
+    assert break_even_use(on_demand, replace(API, requests_per_s=0.1)) == inf  # 4.10 against 1.44 an hour in use
+    assert break_even_use(on_demand, API) == 0  # 4.10 against 14.40
+    assert break_even_use(on_demand, on_demand) == 0
+    half, cheap = Rented(usd_per_hour=4, reserved_share=0.5), replace(API, requests_per_s=4 / 14.4)
+    assert break_even_use(half, cheap) == pytest.approx(0.5)  # 4 u from the kink on, as the API
+    assert break_even_use(replace(BOUGHT, purchase_usd=0, power_w=0), replace(API, requests_per_s=0)) == 0
+
+
+def test_the_cheapest_way_changes_where_lines_cross_and_at_kinks():
+    assert cheapest_by_use({"rent": HIRED, "call": API}) == ((0.0, "call"), (pytest.approx(4.1 / 14.4), "rent"))
+    assert cheapest_by_use({"rent": HIRED}) == ((0.0, "rent"),)
+    half, flat = Rented(usd_per_hour=4, reserved_share=0.5), replace(BOUGHT, purchase_usd=3 * 35_064, power_w=0)
+    found = cheapest_by_use({"buy": flat, "rent": half, "call": API})
+    # 14.40 u, 2 an hour up to half and 4 u then, 3 an hour
+    assert found == ((0.0, "call"), (pytest.approx(2 / 14.4), "rent"), (pytest.approx(0.75), "buy"))
+
+
+@given(
+    hourly=st.floats(0.01, 10), reserved=st.floats(0, 1), price=st.floats(0, 1e-2), purchase=st.floats(0, 1e6),
+    use=st.floats(0, 1),
+)  # fmt: skip
+def test_none_costs_less_than_the_cheapest_by_use(hourly, reserved, price, purchase, use):
+    ways = {
+        "buy": replace(BOUGHT, purchase_usd=purchase),
+        "rent": Rented(usd_per_hour=hourly, reserved_share=reserved),
+        "call": replace(API, input_usd=price / 1000, output_usd=0),
+    }
+    found = cheapest_by_use(ways)
+    best = [name for start, name in found if start <= use][-1]
+    assert [start for start, _ in found] == sorted({start for start, _ in found}) and found[0][0] == 0
+    least = min(float(way.usd_per_s(use)) for way in ways.values())
+    assert float(ways[best].usd_per_s(use)) <= least * (1 + 1e-9) + 1e-15
 
 
 def test_a_kink_at_the_reserved_share_is_met_exactly():
@@ -124,19 +161,17 @@ def test_unknown_prices_stay_unknown():
     assert isnan(break_even_use(HIRED, replace(API, input_usd=UNKNOWN)))
     assert isnan(payback_s(BOUGHT, Rented(usd_per_hour=UNKNOWN), 1.0))
     assert isnan(payback_s(replace(BOUGHT, purchase_usd=UNKNOWN), HIRED, 1.0))
-    assert isnan(paying_share(replace(HALF, near=replace(NEAR, usd_per_request=UNKNOWN))))
+    assert isnan(paying_share(replace(HALF, near_usd_per_s=UNKNOWN)))
 
 
-NEAR = Side(
-    usd_per_request=0.001, fixed_usd_per_s=0.001, network_s=0, first_token_s=0.05, token_s=0.1, output_tokens=11
-)
-FAR = Side(usd_per_request=0.005, fixed_usd_per_s=0.0, network_s=0.1, first_token_s=0.4, token_s=0.02, output_tokens=11)
-HALF = Split(near=NEAR, far=FAR, share=0.5, requests_per_s=1.0)
+NEAR = Side(network_s=0, first_token_s=0.05, token_s=0.1, output_tokens=11)
+FAR = Side(network_s=0.1, first_token_s=0.4, token_s=0.02, output_tokens=11)
+HALF = Split(near=NEAR, far=FAR, near_usd_per_s=0.001, paid=API, use=1.0, requests_per_s=1.0, share=0.5)
 
 
 def test_a_split_blends_costs_and_waits_by_its_share():
     assert (NEAR.answer_s, FAR.answer_s) == pytest.approx((1.05, 0.7))
-    assert HALF.usd_per_request == pytest.approx(0.001 + 0.5 * 0.001 + 0.5 * 0.005)
+    assert HALF.usd_per_request == pytest.approx(0.001 + 0.5 * 0.004)
     assert HALF.heard_s == pytest.approx(0.5 * 0.05 + 0.5 * 0.5)
     assert HALF.answer_s == pytest.approx(0.5 * 1.05 + 0.5 * 0.7)
     assert replace(HALF, share=0.0).answer_s == FAR.answer_s and replace(HALF, share=1.0).answer_s == NEAR.answer_s
@@ -145,16 +180,51 @@ def test_a_split_blends_costs_and_waits_by_its_share():
 def test_what_is_passed_on_is_paid_and_waited_for_twice():
     passed = replace(HALF, share=1.0, passed_on=0.2)
     assert passed.far_share == pytest.approx(0.2)
-    assert passed.usd_per_request == pytest.approx(0.001 + 0.001 + 0.2 * 0.005)
+    assert passed.usd_per_request == pytest.approx(0.001 + 0.2 * 0.004)
     assert passed.answer_s == pytest.approx(1.05 + 0.2 * 0.7)
     assert passed.heard_s == pytest.approx(0.8 * 0.05 + 0.2 * (1.05 + 0.5))
 
 
+def test_what_is_bought_or_reserved_costs_the_same_however_little_is_left_to_answer():
+    for paid in (replace(BOUGHT, power_w=0), HIRED):
+        kept = replace(HALF, paid=paid, near_usd_per_s=0.0)
+        for share in (0.0, 0.5, 1.0):
+            assert replace(kept, share=share).usd_per_s == paid.usd_per_s(1.0)
+        assert paying_share(kept) == 0 and paying_share(replace(kept, near_usd_per_s=1e-6)) == inf
+    bought = replace(HALF, paid=BOUGHT, near_usd_per_s=0.0)
+    assert (BOUGHT.usd_per_s(1.0) - bought.usd_per_s) * HOUR_S == pytest.approx(0.05)  # half of its power alone
+
+
+def test_rent_falls_only_by_what_exceeds_the_reserved_part():
+    rent = replace(HALF, paid=Rented(usd_per_hour=4, reserved_share=0.8), near_usd_per_s=0.0)
+    assert rent.usd_per_s * HOUR_S == pytest.approx(3.2) and replace(rent, share=0.1).usd_per_s * HOUR_S == (
+        pytest.approx(3.6)
+    )
+    # 0.4 an hour near the user is earned by a tenth of the requests, 0.9 never by the 0.8 that rent can fall
+    assert paying_share(replace(rent, near_usd_per_s=0.4 / HOUR_S)) == pytest.approx(0.1)
+    assert paying_share(replace(rent, near_usd_per_s=0.9 / HOUR_S)) == inf
+
+
+def test_a_far_side_of_several_copies_gives_up_whole_ones():
+    four = replace(HALF, paid=replace(BOUGHT, power_w=0), near_usd_per_s=0.0, use=0.6, copies=4)
+    all_of_it = BOUGHT.purchase_usd / BOUGHT.life_s
+    kept = {0.0: 4, 0.25: 3, 0.3: 3, 0.5: 2, 0.75: 1, 1.0: 1}
+    for share, copies in kept.items():
+        assert replace(four, share=share).far_copies == copies
+        assert replace(four, share=share).usd_per_s == pytest.approx(all_of_it * copies / 4)
+    shares = np.array(list(kept))
+    np.testing.assert_array_equal(replace(four, share=shares).far_copies, list(kept.values()))
+    assert replace(four, copies=1, share=0.9).usd_per_s == pytest.approx(all_of_it)
+    assert replace(four, paid=API).usd_per_s == pytest.approx(0.3 * 0.004)  # by the token, copies mean nothing
+
+
 def test_a_split_pays_from_the_share_that_earns_its_fixed_cost():
-    assert paying_share(HALF) == pytest.approx(0.001 / (0.005 - 0.001))
-    alone = replace(HALF, share=0.0, near=replace(NEAR, fixed_usd_per_s=0.0))
+    assert paying_share(HALF) == pytest.approx(0.001 / 0.004)
+    alone = replace(HALF, share=0.0, near_usd_per_s=0.0)
     at = replace(HALF, share=paying_share(HALF))
     assert at.usd_per_request == pytest.approx(alone.usd_per_request)
-    assert paying_share(replace(HALF, passed_on=0.9)) == inf  # 0.0005 saved of 0.001 spent
-    assert paying_share(replace(HALF, requests_per_s=0.1)) == inf  # too few to earn it
-    assert paying_share(replace(HALF, near=replace(NEAR, fixed_usd_per_s=0.0))) == 0
+    assert paying_share(replace(HALF, passed_on=0.9)) == inf  # 0.0004 saved of 0.001 spent
+    assert paying_share(replace(HALF, use=0.1)) == inf  # too few to earn it
+    assert paying_share(replace(HALF, near_usd_per_s=0.0)) == 0
+    shares = paying_share(replace(HALF, near_usd_per_s=np.array([0.0, 0.001, 0.002, 0.005])))
+    np.testing.assert_allclose(shares, [0, 0.25, 0.5, inf])
