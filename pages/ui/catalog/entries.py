@@ -14,7 +14,7 @@ from calculators.memory import kv_cache_bytes, state_bytes, weight_bytes
 from pages.ui.catalog.sourced import Item, differing, each, figure_name, named, rounded, said, sentence, source_of
 from pages.ui.explain import wording
 from pages.ui.explain.wording import GIB
-from presets import catalog
+from presets import catalog, rents
 from presets.prices import ApiOffer, api_offers, cheapest_api
 from presets.quality import Score, benchmarks, quality
 from presets.servers import server_facts
@@ -270,7 +270,7 @@ def prices() -> tuple[Item, ...]:
             date=offer.quoted,
             note=offer.note,
         )
-        for offer in catalog.offers()
+        for offer in rents.offers()
     )  # fmt: skip
 
 

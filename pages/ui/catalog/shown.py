@@ -11,7 +11,7 @@ import pandas as pd
 from pages.ui.catalog.entries import KINDS, accelerators, formats, link, models, servers, token_prices
 from pages.ui.catalog.sourced import Item, exact
 from pages.ui.explain import wording
-from presets import catalog
+from presets import catalog, rents
 from presets.quality import benchmarks, published_scores, quality
 
 
@@ -135,7 +135,7 @@ def csv_text(items: Iterable[Item]) -> str:
 
 def summary() -> str:
     """What the catalog holds, in one sentence."""
-    offers = catalog.offers()
+    offers = rents.offers()
     disputed = sum(map(len, catalog.disagreements().values()))
     synthetic = sum(facts.synthetic for facts in catalog.model_facts().values())
     made_up = f" ({synthetic} made up for comparison, which Recommend leaves out)" if synthetic else ""

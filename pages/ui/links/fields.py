@@ -25,8 +25,8 @@ from presets.catalog import (
     workload_facts,
 )
 from presets.importing import AS_STORED
-from presets.prices import providers, regions
 from presets.quality import benchmarks
+from presets.rents import providers, regions
 from presets.runs import places
 from presets.scenarios import scenarios
 from presets.training import methods, optimizers, recipes

@@ -16,7 +16,7 @@ from pages.ui.links.fields import FIELDS, SHARED, Inputs
 from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, FAMILIES, NO_DEVICE, OWN_LOAD, SOURCES, kind_of
 from pages.ui.recommend import answer, needs, stock, why
 from presets.catalog import accelerator_facts
-from presets.prices import cheapest, quoted
+from presets.rents import cheapest, quoted
 from presets.scenarios import Job, scenarios
 
 # What a job fills in, by input: what it is called there.

@@ -25,8 +25,8 @@ from presets.catalog import (
     runnable_formats,
 )
 from presets.launch import starters
-from presets.prices import cheapest
 from presets.quality import quality
+from presets.rents import cheapest
 from presets.servers import servers
 
 RENTED = (SOURCES[1], SOURCES[3])
