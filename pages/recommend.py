@@ -35,11 +35,11 @@ with st.container(border=True):
         if chosen.have == SOURCES[0]:
             widgets.steps("count", f"How many {wording.short_device(chosen.device)}", help="The sidebar's device.")
         elif chosen.have == SOURCES[1]:
-            widgets.steps("spend", "Budget, $ an hour", help="At on-demand prices.")
+            widgets.steps("spend", "Budget, $ an hour", help="At the lowest on-demand prices.")
         elif chosen.have == SOURCES[2]:
-            widgets.steps("capital", "Budget, $", help="At published list prices of the devices alone.")
+            widgets.steps("capital", "Budget, $", help="At published prices of the devices alone, without a server.")
         elif chosen.have == SOURCES[3]:
-            widgets.steps("monthly", "Budget, $ a month", help="At on-demand prices, 730 hours a month.")
+            widgets.steps("monthly", "Budget, $ a month", help="At the lowest on-demand prices, 730 hours a month.")
     with second:
         widgets.steps("wait", "First token within, ms", help="One request alone.")
         widgets.steps("step", "Each further token within, ms", help="40 ms is 25 tokens a second.")
@@ -77,7 +77,9 @@ with st.container(border=True):
                 widgets.choice("where", "Kind of devices", help="Where it shall run.")
                 widgets.choice("maker", "Maker of the devices", help="Devices of one maker alone.")
                 if chosen.have in stock.RENTED:
-                    widgets.choice("provider", "Rented from", help="The cheapest on-demand offer of one provider.")
+                    widgets.choice(
+                        "provider", "Rented from", help="any provider: the lowest on-demand offer of all; one: its own."
+                    )
                     widgets.choice("region", "Region", help="As providers call it; many do not state one.")
         with right:
             widgets.steps("watts", "Power of all devices, W", help="As rated, of the devices alone, without hosts.")

@@ -52,8 +52,12 @@ def more() -> None:
             "as in imbue's cluster of H100s (imbue.com/research/70b-infrastructure).",
         )  # fmt: skip
         widgets.choice("grid", "Electricity of", help="Grams of CO₂ a kWh; any country shows the whole span.")
-        widgets.steps("hired", "Rent of a device, $ an hour", help="auto: the cheapest on demand in the catalog.")
-        widgets.steps("bought", "Price of a device, $", help="With its part of the server. auto: as published once.")
+        widgets.steps("hired", "Rent of a device, $ an hour", help="auto: the lowest on demand in the list.")
+        widgets.steps(
+            "bought",
+            "Price of a device, $",
+            help="Add its part of the server. auto: of the device alone, as published once.",
+        )
         widgets.steps("years", "Years it serves", help="Then it is bought again.")
         widgets.steps("busy", "Share of time in which it works", help="For anybody; the rest is paid for too.")
         widgets.steps("kwh", "Power, $ a kWh", help="Industry in the United States paid 0.08 in 2023 (EIA).")

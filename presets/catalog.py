@@ -22,7 +22,7 @@ from calculators.hardware import Accelerator, Engine, Scheduler
 from calculators.recommend import Abilities
 from calculators.tensor import PARTS
 from presets.configs import model_from_config
-from presets.loader import HERE, Entry, load, load_rows, table
+from presets.loader import HERE, Entry, load, table
 from presets.memory_rules import constants, memory_rule
 from presets.rents import cheapest
 

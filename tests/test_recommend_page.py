@@ -11,12 +11,13 @@ from calculators.estimate import estimate
 from calculators.recommend import GOALS, choose, obstacles
 from pages.ui.links.fields import FIELDS, Inputs
 from pages.ui.links.query import to_query
-from pages.ui.links.values import ANY_KIND, FAMILIES, OWN_LOAD, SOURCES
+from pages.ui.explain import wording
+from pages.ui.links.values import ANY_KIND, ANY_PROVIDER, ANY_REGION, FAMILIES, OWN_LOAD, SOURCES
 from pages.ui.recommend import doubts, jobs, needs, racks, stock, surveys, weighed
 from presets.catalog import accelerator_facts, accelerators
 from presets.intervals import intervals
 from presets.quality import benchmarks, quality
-from presets.rents import cheapest, offers, quoted, regions
+from presets.rents import cheapest, offers, providers, quoted, regions
 from presets.scenarios import scenarios
 
 PAGE = "pages/recommend.py"
@@ -169,6 +170,29 @@ def test_a_prices_day_is_told_of_the_device_that_is_picked():
     assert found.pick.usd_per_hour <= 2000 / 730
 
 
+def test_a_provider_or_region_never_makes_the_same_devices_cheaper():
+    any_of_them = stock.rents(ANY_PROVIDER, ANY_REGION)
+    for provider, region in ((name, ANY_REGION) for name in providers()):
+        for name, card in stock.rents(provider, region).items():
+            assert not card.usd_per_hour < any_of_them[name].usd_per_hour
+    for region in regions():
+        for name, card in stock.rents(ANY_PROVIDER, region).items():
+            assert not card.usd_per_hour < any_of_them[name].usd_per_hour
+
+
+def test_what_is_bought_is_shown_at_its_price():
+    found = recommended(Inputs(have=SOURCES[2], capital=500_000, batch=1))
+    table = weighed.candidates(found, found.ranked.models[:5])
+    assert "Price" in table and not {"$ an hour", "1M output tokens"} & set(table)
+    assert list(table["Price"]) == [wording.show_usd(item.usd_to_buy) for item in found.ranked.models[:5]]
+    assert "unknown" not in set(table["Price"])
+    sold = [name for name, facts in accelerator_facts().items() if facts.list_price_usd > 0]
+    said = jobs.price_list(Inputs(have=SOURCES[2]), found.pick)
+    assert "alone, without their part of a server" in said
+    assert f"{len(sold)} of {len(accelerators())} devices have one" in said
+    assert {"NVIDIA H200 SXM", "NVIDIA B200 SXM (HGX/DGX)", "NVIDIA A100 SXM4 80GB"} <= set(sold)
+
+
 def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     chosen = asking("Code generation", **L40S)
     surveys.surveyed(chosen)
@@ -223,7 +247,8 @@ def test_the_pick_becomes_the_scenario_of_every_page():
     for page in ("pages/take.py", "pages/spend.py", "pages/memory.py"):
         at.switch_page(page).run()
         assert not at.exception
-        assert used["model"] in at.main.markdown[0].value and "**fits**" in at.main.markdown[0].value
+        assert used["model"] in at.main.markdown[0].value
+        assert any("**fits**" in each.value for each in at.main.markdown)
     at.switch_page(PAGE).run()
     assert at.main.markdown[0].value == answer
 

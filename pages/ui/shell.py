@@ -68,8 +68,8 @@ def guard() -> None:
         st.rerun()
 
 
-def head(title: str) -> tuple[Scenario, Estimate]:
-    """Title, what the link got wrong, the answer in words, the verdict strip; the scenario and its estimate."""
+def begin(title: str) -> Scenario:
+    """Title and what the link got wrong; the scenario."""
     st.title(title, anchor=False)
     problems()
     scenario = records.scenario(session.inputs())
@@ -80,6 +80,25 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     name = session.inputs().model
     rescue = None if figures.fits else ways.rescue(ways.ways(scenario, name), scenario, name)
     st.markdown(wording.markdown(answers.verdict(scenario, figures, rescue)))
+    return scenario
+
+
+def rescue(scenario: Scenario, figures: Estimate) -> str | None:
+    """The least change with which a scenario that does not fit would; nothing where it fits or no single one helps."""
+    if figures.fits:
+        return None
+    found = changes_that_fit(
+        scenario,
+        list(offered_formats(scenario.engine.name).values()),
+        list(offered_caches(scenario.engine.name).values()),
+        abilities()[scenario.engine.name],
+    )
+    return found[0].words[0].upper() + found[0].words[1:] if found else None
+
+
+def sized(scenario: Scenario, figures: Estimate) -> None:
+    """The scenario's size in words, the verdict strip, and what of it is a what-if."""
+    st.markdown(wording.markdown(answers.verdict(scenario, figures, rescue(scenario, figures))))
     strip(scenario, figures)
     wrong = answers.wrong_engine(scenario)
     if wrong:
@@ -90,6 +109,13 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     tuned = session.calibration()
     if tuned and tuned.engine == scenario.engine.name:
         st.caption(f"Times are of {words.calibrated_with(tuned.engine, tuned.rows)}.")
+
+
+def head(title: str) -> tuple[Scenario, Estimate]:
+    """Title, what the link got wrong, the answer in words, the verdict strip; the scenario and its estimate."""
+    scenario = begin(title)
+    figures = estimate(scenario)
+    sized(scenario, figures)
     return scenario, figures
 
 

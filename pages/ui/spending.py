@@ -1,34 +1,22 @@
-"""What does a scenario cost bought, rented or called, and split with a model near the user? Records, words and rows."""
+"""What does a scenario cost bought, rented or called? The plan, its words, tiles and rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, isfinite, isnan
 from typing import Any
 
 import pandas as pd
 
 from calculators import UNKNOWN
-from calculators.estimate import Estimate, Scenario, estimate
-from calculators.hardware import Deployment
-from calculators.spend import (
-    YEAR_S,
-    Called,
-    Owned,
-    Rented,
-    Side,
-    Split,
-    Way,
-    break_even_use,
-    payback_s,
-    paying_share,
-)
+from calculators.estimate import Estimate, Scenario
+from calculators.spend import YEAR_S, Called, Owned, Rented, Way, break_even_use, cheapest_by_use, payback_s
 from pages.ui.explain import answers, wording
 from pages.ui.links.values import AUTO
-from presets.catalog import accelerator_facts, accelerators, engines, formats, models
-from presets.prices import ApiOffer, cheapest, cheapest_api, purchase_usd
+from presets.prices import ApiOffer, cheapest_api, purchase_usd
+from presets.rents import cheapest, usual_usd
 
 BUY, RENT, CALL = "Buy", "Rent", "Call an API"
-NEAR_FORMAT, NEAR_ENGINE = "Q4_K_M", "llama.cpp"  # as models run on people's own devices
 MONTH_S = YEAR_S / 12
 
 
@@ -39,8 +27,17 @@ class Plan:
     ways: Mapping[str, Way]
     origins: Mapping[str, str]
     requests_per_s: float
+    output_tokens: int
     use: float
     fits: bool
+
+    def usd_per_request(self, name: str, use: float) -> float:
+        """Dollars a request one way, when so much of the hardware is in use."""
+        return float(self.ways[name].usd_per_s(use)) / (self.requests_per_s * use)
+
+    def usd_per_million(self, name: str, use: float) -> float:
+        """Dollars for a million tokens of answers, their prompts included."""
+        return self.usd_per_request(name, use) / self.output_tokens * 1e6
 
 
 def plan(chosen: Any, scenario: Scenario, figures: Estimate) -> Plan:
@@ -55,7 +52,9 @@ def plan(chosen: Any, scenario: Scenario, figures: Estimate) -> Plan:
     if each == AUTO:
         each = purchase_usd(card.name)
         origins[BUY] = (
-            f"{wording.show_usd(each)} a device, as published once: see the Catalog" if isfinite(each) else ""
+            f"{wording.show_usd(each)} a device alone, without its part of a server, as published once: see the Catalog"
+            if isfinite(each)
+            else ""
         )
     owned = Owned(
         purchase_usd=each * devices,
@@ -78,23 +77,22 @@ def plan(chosen: Any, scenario: Scenario, figures: Estimate) -> Plan:
     )
     ways = {BUY: owned, RENT: rented, CALL: called}
     known = {name: way for name, way in ways.items() if isfinite(float(way.usd_per_s(1.0)))}
-    return Plan(ways=known, origins=origins, requests_per_s=capacity, use=chosen.busy, fits=bool(figures.fits))
+    return Plan(
+        ways=known, origins=origins, requests_per_s=capacity, output_tokens=output, use=chosen.busy,
+        fits=bool(figures.fits),
+    )  # fmt: skip
 
 
 def rent(device: str) -> tuple[float, str]:
-    """Dollars a device and hour as the other pages take it, and where it is from, beside the cheapest on demand."""
-    facts, offer = accelerator_facts()[device], cheapest().get(device)
-    hourly, said = facts.accelerator.usd_per_hour, facts.rent
-    if isnan(hourly) and offer:
-        hourly, said = offer.usd_per_device_hour, f"{offer.provider}, on demand, {offer.quoted}"
-    if isnan(hourly):
+    """The lowest dollars a device and hour on demand, and whose it is, of which day, beside the usual price."""
+    offer = cheapest().get(device)
+    if offer is None:
         return UNKNOWN, ""
-    least = (
-        f"; the cheapest on demand is {wording.show_usd(offer.usd_per_device_hour)}, {offer.provider}, {offer.quoted}"
-        if offer
-        else ""
+    return offer.usd_per_device_hour, (
+        f"{wording.show_usd(offer.usd_per_device_hour)} a device and hour, {offer.provider}, on demand, "
+        f"{wording.dated(offer)}: the lowest in the list, where the median of the providers is "
+        f"{wording.show_usd(usual_usd(device))}"
     )
-    return hourly, f"{wording.show_usd(hourly)} a device and hour, {said}{least}"
 
 
 def token_prices(chosen: Any, model: str, prompt: int, output: int) -> tuple[float, float, str]:
@@ -160,99 +158,103 @@ def even_uses(found: Plan) -> dict[tuple[str, str], float]:
 VERBS = {BUY: "buying", RENT: "renting", CALL: "calling an API"}
 
 
+def changes(found: Plan) -> str:
+    """Below and from which use another way is the cheapest."""
+    spans = cheapest_by_use(found.ways)
+    if not spans[1:]:
+        return "So it is at any use." if len(found.ways) > 1 else ""
+    below = [(use, name) for (_, name), (use, _) in pairwise(spans) if use <= found.use][-1:]
+    beyond = [span for span in spans if span[0] > found.use][:1]
+    parts = [f"below **{use:.0%} use** {VERBS[name]} is" for use, name in below]
+    parts += [f"from **{use:.0%} use** on {VERBS[name]} is" for use, name in beyond]
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def answer(found: Plan, scenario: Scenario) -> str:
-    """Which way is cheapest at the chosen use, and from when and which use another is."""
+    """Which way is cheapest at the chosen use, by how much, and from which use on another is."""
     if not isfinite(found.requests_per_s):
         return "How many requests the hardware answers is unknown, so that its cost cannot be set against an API's."
     if not found.ways:
-        return "No price is known: set one below."
-    held = "" if found.fits else "The hardware does not hold the model with this load; the costs are as if it did. "
+        return "**No price is known**: set one under Prices."
     costs = monthly_usd(found)
     (best, least), *others = costs.items()
-    beside = "".join(f", {VERBS[name]} {wording.show_usd(cost)}" for name, cost in others)
+    beside = [f"{wording.show_usd(cost - least)} less than {VERBS[name]}" for name, cost in others]
+    verb = VERBS[best][0].upper() + VERBS[best][1:]
+    first = f"**{verb} is cheapest**" if others else f"**{verb}** alone has a price here"
+    return (
+        f"{first}: **{wording.show_usd(least)} a month**"
+        + (f", {wording.listed(beside)}," if others else "")
+        + f" for {scenario.model.name} at **{found.use:.0%} use** of {answers.devices_text(scenario)}, "
+        f"{wording.digits(found.requests_per_s * found.use * 86_400)} requests a day. {changes(found)}"
+    ).strip()
+
+
+def too_small(found: Plan, scenario: Scenario, rescue: str | None) -> str:
+    """That the hardware holds no such model, so that nothing of it is priced; what would, and what an API asks."""
     text = (
-        f"{held}At **{found.use:.0%} use** of {answers.devices_text(scenario)}, "
-        f"{wording.digits(found.requests_per_s * found.use * 86_400)} requests a day, **{VERBS[best]} is cheapest: "
-        f"{wording.show_usd(least)} a month**{beside}."
+        f"The hardware **does not hold the model** with this load: {scenario.model.name} on "
+        f"{answers.devices_text(scenario)} is not priced."
     )
-    back = paybacks(found)
-    never = [VERBS[name] for name, after in back.items() if after == inf]
-    for name, after in back.items():
-        if after < inf:
-            text += f" A purchase has paid back against {VERBS[name]} after **{months(after)}**."
-    if never:
-        text += f" Within its life a purchase does not pay back against {' or '.join(never)} at this use."
-    for (first, second), use in even_uses(found).items():
-        if second == CALL:
-            text += (
-                f" From **{use:.0%} use**, {VERBS[first]} costs no more than the API."
-                if use < inf
-                else f" Even at full use, {VERBS[first]} costs more than the API."
-            )
+    if rescue:
+        text += f" {rescue} would hold it."
+    if CALL in found.ways:
+        called = found.ways[CALL]
+        assert isinstance(called, Called)
+        text += (
+            f" An API answers a thousand such requests for **{wording.show_usd(float(called.usd_per_request) * 1e3)}** "
+            f"({found.origins[CALL]})."
+        )
     return text
 
 
-def split(chosen: Any, scenario: Scenario, figures: Estimate, found: Plan) -> Split:
-    """The scenario's requests divided between it, at its cheapest way to pay, and a small model near the user."""
-    card = accelerators()[chosen.neardevice]
-    output = int(scenario.workload.output_tokens)
-    alone = replace(
-        scenario,
-        model=models()[chosen.near],
-        weight_format=formats()[NEAR_FORMAT],
-        deployment=Deployment(accelerator=card),
-        workload=replace(scenario.workload, batch=1),
-        engine=engines()[NEAR_ENGINE],
-    )
-    small = estimate(alone)
-    fits = bool(small.fits)
-    far_usd = min((float(way.usd_per_s(found.use)) for way in found.ways.values()), default=UNKNOWN)
-    return Split(
-        near=Side(
-            usd_per_request=0.0,
-            fixed_usd_per_s=chosen.nearusd / 3600,
-            network_s=0.0,
-            first_token_s=float(small.first_token_s) if fits else UNKNOWN,
-            token_s=float(small.token_s) if fits else UNKNOWN,
-            output_tokens=output,
-        ),
-        far=Side(
-            usd_per_request=far_usd / (found.requests_per_s * found.use),
-            fixed_usd_per_s=0.0,
-            network_s=chosen.delay / 1e3,
-            first_token_s=float(figures.first_token_s),
-            token_s=float(figures.token_s),
-            output_tokens=output,
-        ),
-        share=chosen.nearshare,
-        requests_per_s=found.requests_per_s * found.use,
-        passed_on=chosen.passed,
-    )
+def reasons(found: Plan) -> list[str]:
+    """Why and from when: the price of a million tokens on the same terms, paybacks, break-evens with an API."""
+    at_use, full = ([(name, found.usd_per_million(name, use)) for name in found.ways] for use in (found.use, 1.0))
+    told = wording.listed([f"{VERBS[name]} {wording.show_usd(usd)}" for name, usd in at_use])
+    said = [f"**A million tokens of answers**, their prompts included, cost at {found.use:.0%} use: {told}."]
+    if found.use < 1:
+        told = wording.listed([f"{VERBS[name]} {wording.show_usd(usd)}" for name, usd in full])
+        said[0] += f" At full load: {told}."
+    back = paybacks(found)
+    for name, after in back.items():
+        if after < inf:
+            said.append(f"A purchase has paid back against {VERBS[name]} after **{months(after)}**.")
+    never = [VERBS[name] for name, after in back.items() if after == inf]
+    if never:
+        said.append(f"Within its life a purchase does not pay back against {' or '.join(never)} at this use.")
+    for (first, second), use in even_uses(found).items():
+        if second == CALL:
+            verb = VERBS[first][0].upper() + VERBS[first][1:]
+            said.append(
+                f"Even at full use, {VERBS[first]} costs more than the API."
+                if use == inf
+                else f"{verb} costs no more than the API {f'from **{use:.0%} use** on' if use else 'at any use'}."
+            )
+    return said
 
 
-def split_answer(chosen: Any, parts: Split) -> str:
-    """What a split costs and how long it takes, beside the far model alone, and the share from which it pays."""
-    alone, least = replace(parts, share=0.0, near=replace(parts.near, fixed_usd_per_s=0.0)), float(paying_share(parts))
-    near = f"{chosen.near} on {wording.short_device(chosen.neardevice)}"
-    if isnan(parts.near.answer_s):
-        return (
-            f"{near} in {NEAR_FORMAT} does not fit, or its speed is unknown: choose a smaller model or a larger device."
+def tiles(found: Plan) -> dict[str, tuple[str, str]]:
+    """Each way's month, and below it a million tokens of answers at the chosen use."""
+    return {
+        f"{name}, a month": (
+            wording.show_usd(usd),
+            f"{wording.show_usd(found.usd_per_million(name, found.use))} per 1M output",
         )
-    now, before = (wording.show_usd(float(each.usd_per_request) * 1e3) for each in (parts, alone))
-    heard, heard_alone = (wording.show_seconds(float(each.heard_s)) for each in (parts, alone))
-    said, said_alone = (wording.show_seconds(float(each.answer_s)) for each in (parts, alone))
-    text = (
-        f"With **{parts.share:.0%}** of requests answered by {near}, a thousand cost **{now}** in place of {before}. "
-        f"In the mean the first token comes after **{heard}** in place of {heard_alone}, the last after **{said}** in "
-        f"place of {said_alone}."
-    )
-    if isnan(least):
-        return text
-    if least == 0:
-        return f"{text} What runs near the user costs nothing more here, so every share pays."
-    if least < inf:
-        return f"{text} It pays from a share of **{least:.0%}**."
-    return f"{text} It does not pay at any share."
+        for name, usd in monthly_usd(found).items()
+    }
+
+
+def over_time(found: Plan, back: Mapping[str, float]) -> str:
+    """What the costs over time show, for the chart's title."""
+    if back:
+        first = min(back, key=back.__getitem__)
+        return f"What is bought has paid back against {VERBS[first]} after {months(back[first])}"
+    if BUY not in found.ways:
+        return f"What {wording.listed([VERBS[name] for name in found.ways])} cost over the years"
+    if not found.ways.keys() - {BUY}:
+        return "What buying costs over its life"
+    return f"At {found.use:.0%} use, no purchase pays back within its life"
 
 
 def table(found: Plan) -> pd.DataFrame:
@@ -264,9 +266,9 @@ def table(found: Plan) -> pd.DataFrame:
                 "Month at this use": wording.show_usd(float(way.usd_per_s(found.use)) * MONTH_S),
                 "Month unused": wording.show_usd(float(way.usd_per_s(0.0)) * MONTH_S),
                 "Month at full use": wording.show_usd(float(way.usd_per_s(1.0)) * MONTH_S),
-                "Thousand requests": wording.show_usd(
-                    float(way.usd_per_s(found.use)) / (found.requests_per_s * found.use) * 1e3
-                ),
+                "Thousand requests": wording.show_usd(found.usd_per_request(name, found.use) * 1e3),
+                "1M output tokens": wording.show_usd(found.usd_per_million(name, found.use)),
+                "1M output, full load": wording.show_usd(found.usd_per_million(name, 1.0)),
                 "Price": found.origins[name],
             }
             for name, way in found.ways.items()

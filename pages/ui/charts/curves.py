@@ -98,8 +98,12 @@ def ways(
     at: np.ndarray,
     lines: Mapping[str, np.ndarray],
     marks: Sequence[tuple[float, float, str]],
+    every: float,
 ) -> go.Figure:
-    """What each way to pay costs over time or use, each line with its own dash; crossings marked and named."""
+    """What each way to pay costs over time or use, each line with its own dash; crossings marked and named.
+
+    `every`: from one number on the axis below to the next.
+    """
     styles = {name: (place, dash) for name, place, dash in WAYS}
     traces = [
         {
@@ -123,7 +127,7 @@ def ways(
     return figure(
         title,
         traces,
-        x={"title": titled(x), "rangemode": "tozero"},
+        x={"title": titled(x), "rangemode": "tozero", "dtick": every},
         y={"title": titled(y), "rangemode": "tozero", "tickformat": "$~s"},
     )
 

@@ -67,7 +67,7 @@ def verdict(scenario: Scenario, figures: Estimate, rescue: str | None) -> str:
     )
     pace = f"then {'at most ' if least(scenario) else ''}**{digits(speed)} tokens a second** for each"
     cost = figures.usd_per_token * 1e6
-    price = f", **{show_usd(cost)}** per million tokens" if isfinite(cost) else ""
+    price = f", **{show_usd(cost)}** per million output tokens at full load" if isfinite(cost) else ""
     return (
         f"{who} **fits** {where} with {show_bytes(figures.free_bytes)} to spare and {batch} at once: "
         f"{start}, {pace}{price}."

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from math import inf, isfinite, isinf, log10
 
+from presets.rents import Offer
+
 GIB = 2**30
 UNKNOWN = "unknown"
 NAMES = {
@@ -107,6 +109,13 @@ def show_alike(values: Sequence[float], unit: str) -> list[str]:
     """Bytes or seconds, all in one unit, so that a column of them compares."""
     size, name = unit_of(values, unit)
     return [f"{digits(value / size)} {name}" if isfinite(value) else UNKNOWN for value in values]
+
+
+def dated(offer: Offer) -> str:
+    """The date of an offer as exactly as it is known, and whether it is old."""
+    if len(offer.quoted) < 10:
+        return f"{offer.quoted}, the day not stated{' and more than a year ago' if offer.old else ''}"
+    return f"{offer.quoted}, more than a year old" if offer.old else offer.quoted
 
 
 def show_rate(value: float, unit: str) -> str:

@@ -79,5 +79,5 @@ def cost_working(scenario: Scenario, figures: Estimate) -> str:
         f"**{show_usd(figures.usd_per_token * 1e6)}** per million output tokens, at full load.\n\n"
         f"Energy: {show_rate(card.power_w, 'W')} a device at most, so at most "
         f"**{show_rate(energy, 'kWh')}** per million tokens.\n\n"
-        f"Source of the price: {rent}; of the power: {facts.source if facts else UNKNOWN}"
+        f"Source of the price, the lowest on demand: {rent}; of the power: {facts.source if facts else UNKNOWN}"
     )

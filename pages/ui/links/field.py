@@ -46,6 +46,17 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Number(Field):
+    """A number that is shown with its unit or its thousands; older links and people write it bare: 0.5, 1e+06."""
+
+    def read(self, text: str) -> Any:
+        for option in self.options:
+            if text == self.label(option) or (option >= 0 and text == f"{option:g}"):
+                return option
+        return Field.read(self, text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Size(Field):
     """A what-if size: `preset`, or a whole number between two bounds, on a step."""
 
@@ -100,6 +111,20 @@ def counted(number: float) -> str:
     if number in (0, inf):
         return "any" if number else "none"
     return f"{number / 1e12:g}T" if number >= 1e12 else f"{number / 1e9:g}B"
+
+
+def per_cent(share: float) -> str:
+    """A share as a slider shows it: 5%, 12.5%.
+
+    >>> per_cent(0.05), per_cent(1.0), per_cent(0.55)
+    ('5%', '100%', '55%')
+    """
+    return f"{round(100 * share, 6):g}%"
+
+
+def dollars(amount: float) -> str:
+    """Whole dollars with their thousands separated: 1,000,000."""
+    return f"{amount:,}"
 
 
 def plain_text(text: str) -> str:

@@ -12,7 +12,7 @@ from calculators.training import ATTENTIONS, RECOMPUTATIONS
 from calculators.training_plan import COUNTS, MICRO_BATCHES, TENSORS, ZERO_STAGES
 from calculators.training_plan import STAGES as STAGES_TRAINED
 from pages.ui.links import values
-from pages.ui.links.field import Comparison, Field, Fit, Own, Size, counted, short
+from pages.ui.links.field import Comparison, Field, Fit, Number, Own, Size, counted, dollars, per_cent, short
 from presets.catalog import (
     WHAT_IFS,
     accelerator_facts,
@@ -48,6 +48,14 @@ def _share(options: Iterable[float], default: float) -> Field:
     return Field(default=default, options=tuple(options), label="{:g}".format)
 
 
+def _per_cent(options: Iterable[float], default: float) -> Field:
+    return Number(default=default, options=tuple(options), label=per_cent)
+
+
+def _dollars(options: Iterable[int], default: int) -> Field:
+    return Number(default=default, options=tuple(options), label=dollars)
+
+
 def _tokens(options: Iterable[int], default: int) -> Field:
     return Field(default=default, options=tuple(options), label=short)
 
@@ -56,9 +64,9 @@ def _counts(options: Iterable[float], default: float) -> Field:
     return Field(default=default, options=tuple(options), label=counted)
 
 
-def _setting(options: Iterable[float], label: Callable[[Any], str]) -> Field:
+def _setting(options: Iterable[float], label: Callable[[Any], str], kind: type[Field] = Field) -> Field:
     """An engine's setting, which it chooses itself unless stated."""
-    return Field(
+    return kind(
         default=values.AUTO,
         options=(values.AUTO, *options),
         label=lambda value: "auto" if value == values.AUTO else label(value),
@@ -148,10 +156,10 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             alsocount=_number(values.OWNED, 1),
             third=_choice((values.NO_DEVICE, *accelerators()), values.NO_DEVICE),
             thirdcount=_number(values.OWNED, 1),
-            monthly=_number(values.MONTHLY_USD, 5000),
+            monthly=_dollars(values.MONTHLY_USD, 5000),
             provider=_choice((values.ANY_PROVIDER, *providers()), values.ANY_PROVIDER),
             region=_choice((values.ANY_REGION, *regions()), values.ANY_REGION),
-            capital=_number(values.CAPITAL_USD, 10_000),
+            capital=_dollars(values.CAPITAL_USD, 10_000),
             watts=_number(values.WATTS, inf),
             most=_number(values.MOST, inf),
             units=_number(values.RACK_UNITS, inf),
@@ -183,8 +191,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         ),
         **_on(
             ("spend", "training"),
-            busy=_share(values.USES, 0.5),
-            bought=_setting(values.BOUGHT_USD, "{:g}".format),
+            busy=_per_cent(values.USES, 0.5),
+            bought=_setting(values.BOUGHT_USD, dollars, Number),
             years=_number(values.YEARS, 4),
             kwh=_number(values.KWH_USD, 0.08),
             hired=_setting(values.HIRED_USD, "{:g}".format),
@@ -192,14 +200,14 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         **_on(
             ("spend",),
             pue=_number(values.SITES, 1.58),
-            upkeep=_share(values.UPKEEP, 0.1),
-            reserved=_share(values.PARTS, 1.0),
+            upkeep=_per_cent(values.UPKEEP, 0.1),
+            reserved=_per_cent(values.PARTS, 1.0),
             apiin=_setting(values.TOKENS_USD, "{:g}".format),
             apiout=_setting(values.TOKENS_USD, "{:g}".format),
             near=_choice(model_facts(), "Llama 3.2 1B"),
             neardevice=_choice(accelerators(), "Apple M1 Pro (16-core GPU)"),
-            nearshare=_share(values.PARTS, 0.5),
-            passed=_share(values.PARTS, 0.1),
+            nearshare=_per_cent(values.PARTS, 0.5),
+            passed=_per_cent(values.PARTS, 0.1),
             delay=_number(values.DELAYS_MS, 50),
             nearusd=_number(values.NEAR_USD, 0),
         ),

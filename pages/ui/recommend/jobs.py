@@ -16,7 +16,7 @@ from pages.ui.links.fields import FIELDS, SHARED, Inputs
 from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, FAMILIES, NO_DEVICE, OWN_LOAD, SOURCES, kind_of
 from pages.ui.recommend import answer, needs, stock, why
 from presets.catalog import accelerator_facts
-from presets.rents import cheapest, quoted
+from presets.rents import cheapest, quoted, usual_usd
 from presets.scenarios import Job, scenarios
 
 # What a job fills in, by input: what it is called there.
@@ -146,7 +146,11 @@ def _behind(found: Recommendation, pick: Candidate, other: Candidate) -> str:
 def price_list(chosen: Any, pick: Candidate | None) -> str:
     """Which prices were taken and of which days; that of the pick's device by name."""
     if chosen.have == SOURCES[2]:
-        return "Prices of devices alone, as published once: see the Catalog."
+        sold = sum(isfinite(facts.list_price_usd) for facts in accelerator_facts().values())
+        return (
+            "Prices are of the devices alone, without their part of a server, as published once: see the Catalog. "
+            f"{sold} of {len(accelerator_facts())} devices have one."
+        )
     provider, region = stock.market(chosen)
     whose = "" if provider == ANY_PROVIDER else f" of {provider}"
     where = "" if region == ANY_REGION else f" in {region}"
@@ -154,16 +158,16 @@ def price_list(chosen: Any, pick: Candidate | None) -> str:
     oldest, newest = quoted(*asked_for)
     if not oldest:
         return f"No rent on demand{whose}{where} is at hand."
-    text = f"Rents on demand{whose}{where}, the list's oldest of {oldest}, its newest of {newest}."
+    text = f"The lowest rents on demand{whose}{where}, the list's oldest of {oldest}, its newest of {newest}."
     if pick is None or not isfinite(pick.usd_per_hour):
         return text
     card = pick.scenario.deployment.accelerator
-    each = f"{wording.short_device(card.name)}: {wording.show_usd(card.usd_per_hour)} a device and hour"
-    if whose or where:
-        offer = cheapest(*asked_for)[card.name]
-        return f"{text} {each}, {offer.provider}, {offer.region or 'region not stated'}, {offer.quoted}."
-    provider, pricing, day, _ = accelerator_facts()[card.name].rent.split(", ", 3)
-    return f"{text} {each}, {provider}, {pricing}, {day}."
+    offer = cheapest(*asked_for)[card.name]
+    usual = "" if whose or where else f"; the median of its providers is {wording.show_usd(usual_usd(card.name))}"
+    return (
+        f"{text} {wording.short_device(card.name)}: {wording.show_usd(card.usd_per_hour)} a device and hour, "
+        f"{offer.provider}, {offer.region or 'region not stated'}, {wording.dated(offer)}{usual}."
+    )
 
 
 def taken(chosen: Any, pick: Candidate) -> Any:

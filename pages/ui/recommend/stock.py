@@ -39,7 +39,7 @@ def market(chosen: Inputs) -> tuple[str, str]:
 
 @cache
 def rents(provider: str, region: str) -> Mapping[str, Accelerator]:
-    """The devices at the rent of the catalog, or at the lowest of a provider or region where one is chosen."""
+    """The devices at the lowest rent in the list, of a provider or region where one is chosen."""
     if (provider, region) == (ANY_PROVIDER, ANY_REGION):
         return accelerators()
     offers = cheapest("" if provider == ANY_PROVIDER else provider, "" if region == ANY_REGION else region)

@@ -12,7 +12,7 @@ from presets.quality import benchmark_facts, quality
 
 
 def candidates(found: Recommendation, items: Sequence[Candidate]) -> pd.DataFrame:
-    """Combinations with their figures, and the limits that they break or may break."""
+    """Combinations with their figures, and the limits that they break or may break; at their price where devices are bought."""
     rows, benchmark = [], found.need.benchmark
     for item in items:
         figures, deployment = item.estimate, item.scenario.deployment
@@ -27,8 +27,14 @@ def candidates(found: Recommendation, items: Sequence[Candidate]) -> pd.DataFram
                 f"{benchmark} in it": f"{item.quality:.1f}" if isfinite(item.quality) else wording.UNKNOWN,
                 "First token": wording.show_seconds(figures.first_token_s),
                 "Each token": wording.show_seconds(figures.token_s),
-                "$ an hour": wording.show_usd(item.usd_per_hour),
-                "1M tokens": wording.show_usd(figures.usd_per_token * 1e6),
+                **(
+                    {"Price": wording.show_usd(item.usd_to_buy)}
+                    if found.budget.buys
+                    else {
+                        "$ an hour": wording.show_usd(item.usd_per_hour),
+                        "1M output tokens": wording.show_usd(figures.usd_per_token * 1e6),
+                    }
+                ),
                 "Memory": wording.show_bytes(figures.used_bytes),
                 **({"Breaks": "; ".join(item.limits)} if item.limits else {"Uncertain": uncertain_limits(found, item)}),
             }
