@@ -114,7 +114,7 @@ if priced:
                 "Cost of a thousand requests and time to the first token over the share answered near the user",
             )
     st.subheader("Some near the user, the rest far away", anchor=False)
-    st.markdown(wording.markdown(splitting.words(chosen, parts, int(scenario.deployment.replicas))))
+    st.markdown(wording.markdown(splitting.words(chosen, parts, found, int(scenario.deployment.replicas))))
     near, sent, far = st.columns(3, gap="large")
     with near:
         widgets.choice("near", "Model near the user", help="In Q4_K_M with llama.cpp, one request at a time.")

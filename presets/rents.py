@@ -171,10 +171,6 @@ def regions() -> tuple[str, ...]:
 
 
 def quoted(provider: str = "", region: str = "") -> tuple[str, str]:
-    """The oldest and the newest day of an on-demand offer that stands; empty where there is none.
-
-    Days where any is stated, else the months or years that are.
-    """
-    said = [offer.quoted for each in _of(provider, region).values() for offer in each]
-    days = [day for day in said if len(day) == 10] or said
+    """The oldest and the newest day of an on-demand offer that stands, as far as stated; empty where there is none."""
+    days = [offer.quoted for each in _of(provider, region).values() for offer in each]
     return min(days, default=""), max(days, default="")

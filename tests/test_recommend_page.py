@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from calculators.estimate import estimate
 from calculators.recommend import GOALS, choose, obstacles
+from pages.ui.explain import wording
 from pages.ui.links.fields import FIELDS, Inputs
 from pages.ui.links.query import to_query
-from pages.ui.explain import wording
 from pages.ui.links.values import ANY_KIND, ANY_PROVIDER, ANY_REGION, FAMILIES, OWN_LOAD, SOURCES
 from pages.ui.recommend import doubts, jobs, needs, racks, stock, surveys, weighed
 from presets.catalog import accelerator_facts, accelerators

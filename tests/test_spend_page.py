@@ -200,7 +200,7 @@ def test_deepseek_v3_has_a_price_by_the_token():
 def test_a_split_saves_only_what_falls_with_the_load(paid, kept):
     chosen, scenario, figures, found = plan(f"{DEEPSEEK}&{paid}")
     parts = splitting.split(chosen, scenario, figures, found)
-    assert kept in splitting.words(chosen, parts, 1)
+    assert kept in splitting.words(chosen, parts, found, 1)
     best = found.ways[next(iter(spending.monthly_usd(found)))]
     for share in (0.0, 0.5, 1.0):
         split = replace(parts, share=share)

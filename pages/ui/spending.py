@@ -239,7 +239,7 @@ def tiles(found: Plan) -> dict[str, tuple[str, str]]:
     return {
         f"{name}, a month": (
             wording.show_usd(usd),
-            f"{wording.show_usd(found.usd_per_million(name, found.use))} per 1M output",
+            f"1M output {wording.show_usd(found.usd_per_million(name, found.use))}",
         )
         for name, usd in monthly_usd(found).items()
     }

@@ -9,9 +9,10 @@ from calculators.estimate import Estimate, Scenario, estimate
 from calculators.hardware import Deployment
 from calculators.spend import Called, Owned, Side, Split, paying_share
 from pages.ui.explain import wording
-from pages.ui.spending import Plan, monthly_usd
+from pages.ui.spending import BUY, CALL, RENT, Plan, monthly_usd
 from presets.catalog import accelerators, engines, formats, models
 
+WHERE = {BUY: "On bought hardware", RENT: "On rented hardware", CALL: "By the API"}
 NEAR_FORMAT, NEAR_ENGINE = "Q4_K_M", "llama.cpp"  # as models run on people's own devices
 
 
@@ -79,7 +80,18 @@ def _smaller(parts: Split, copies: int) -> str:
     return f" Planned for it from the start, **{kept} of the {copies} copies** would do, at **{usd}** a thousand."
 
 
-def words(chosen: Any, parts: Split, copies: int) -> str:
+def _otherwise(parts: Split, found: Plan) -> str:
+    """What a thousand requests cost where the far side is paid for another way, beside the far model alone."""
+    said = []
+    for name in list(monthly_usd(found))[1:]:
+        split = replace(parts, paid=found.ways[name])
+        alone = replace(split, share=0.0, near_usd_per_s=0.0)
+        now, before = (wording.show_usd(float(each.usd_per_request) * 1e3) for each in (split, alone))
+        said.append(f"{WHERE[name]}, it would be {now} in place of {before}")
+    return f" {'; '.join(said)}." if said else ""
+
+
+def words(chosen: Any, parts: Split, found: Plan, copies: int) -> str:
     """What a split costs and how long it takes, beside the far model alone, and the share from which it pays.
 
     The far side's hardware as it stands, and made smaller by whole copies of so many.
@@ -97,7 +109,8 @@ def words(chosen: Any, parts: Split, copies: int) -> str:
     text = (
         f"With **{parts.share:.0%}** of requests answered by {near}, a thousand requests cost "
         f"**{wording.show_usd(usd)}** in place of {wording.show_usd(usd_alone)}: {_kept(parts)}."
-        f"{_smaller(parts, copies)} In the mean the first token comes after **{heard}** in place of {heard_alone}, the "
+        f"{_smaller(parts, copies)}{_otherwise(parts, found)} "
+        f"In the mean the first token comes after **{heard}** in place of {heard_alone}, the "
         f"last after **{said}** in place of {said_alone}."
     )
     if isnan(least):

@@ -11,6 +11,7 @@ import streamlit as st
 
 from calculators.architecture import Architecture
 from pages.ui.links.calibration import Calibration, read_calibration
+from pages.ui.links.field import Number
 from pages.ui.links.fields import FIELDS, NAMES, Inputs
 from pages.ui.links.query import from_query
 from pages.ui.links.values import PRESET, SIZES
@@ -37,6 +38,11 @@ def start() -> None:
     for name in WHAT_IFS:
         st.session_state[name] = inputs.sizes.get(name, own.get(name, SIZES[name][0]))
     st.session_state.problems, st.session_state.sized = problems, inputs.model
+    bare = [name for name in st.query_params if name in NAMES and isinstance(FIELDS[name], Number)]
+    written = {name: FIELDS[name].label(getattr(inputs, name)) for name in bare}
+    if any(st.query_params[name] != text for name, text in written.items()):  # a widget would drop another text
+        st.query_params.update(written)
+        st.rerun()
 
 
 def follow_address() -> None:
