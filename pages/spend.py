@@ -80,7 +80,8 @@ if priced:
             curves.ways(
                 next(
                     (
-                        f"{spending.VERBS[a].capitalize()} and {spending.VERBS[b]} cost the same at {at:.0%} use"
+                        f"{spending.VERBS[a].capitalize()} and {spending.VERBS[b]} cost the same at "
+                        f"{spending.at_use(at)} use"
                         for (a, b), at in even.items()
                     ),
                     "No two of them cost the same below full use",

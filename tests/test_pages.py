@@ -138,11 +138,15 @@ def test_every_page_shows_the_calculators_figures(page, query):
     else:
         scenario = scenario_of(query)
         figures = estimate(scenario)
-        assert ("does not fit" in at.main.markdown[0].value) is (not figures.fits)
+        money_first = page == "pages/spend.py"
+        verdict = "".join(each.value for each in at.main.markdown) if money_first else at.main.markdown[0].value
+        assert ("does not fit" in verdict) is (not figures.fits)
     charts(at)
     shown = [metric.value for metric in at.metric]
+    if page == "pages/spend.py":
+        shown = shown[-5:]
     assert len(shown) == 9 if page == "pages/memory.py" and scenario.engine.memory else 5
-    assert shown[:5] == [
+    assert [value if value != "–" else wording.UNKNOWN for value in shown[:5]] == [
         wording.show_count(parameters(scenario.model)),
         wording.show_bytes(figures.used_bytes),
         wording.show_seconds(figures.first_token_s),
@@ -157,7 +161,8 @@ def test_a_hostile_link_gives_a_usable_page_and_names_its_problems(page, query):
     at = app(query, page)
     assert at.warning
     # five at the top of each, five for many at once where one fits, four that the engine prints
-    shown = {"pages/latency.py": (5, 10), "pages/memory.py": (9,)}.get(page, (5,))
+    # on Buy, rent or call one for each way that has a price
+    shown = {"pages/latency.py": (5, 10), "pages/memory.py": (9,), "pages/spend.py": (5, 6, 7, 8)}.get(page, (5,))
     assert len(at.metric) in shown or page in {"pages/recommend.py", *WITHOUT_SCENARIO}
     for warning in at.warning:
         assert not set(warning.value) & set("<>`$[]")
@@ -388,8 +393,9 @@ def test_choosing_another_model_drops_the_changed_sizes():
 def test_an_unknown_figure_is_shown_as_unknown_never_as_a_number():
     at = app("model=Llama+3.2+1B&weights=Q4_K_M&device=Qualcomm+Snapdragon+8+Gen+3&batch=1", "pages/latency.py")
     assert [metric.value for metric in at.metric][2:] == [
-        "unknown", at.metric[3].value, "unknown",
+        "–", at.metric[3].value, "–",
     ]  # fmt: skip
+    assert at.metric[2].delta == at.metric[4].delta == "unknown: no peak rate"
     assert at.metric[3].value.startswith("≥ ")
 
 
@@ -496,10 +502,13 @@ def test_times_and_cost_of_what_does_not_fit_are_dashes_with_what_they_would_be(
     assert any(each.value.startswith("Had it room: 80") for each in at.main.caption)
 
 
-def test_where_a_time_is_unknown_the_strip_says_that_nobody_published_what_it_needs():
+def test_where_a_figure_is_unknown_the_strip_says_which_other_nobody_published():
     at = app("device=Qualcomm+Snapdragon+8+Gen+3&model=Llama+3.2+1B&batch=1&prompt=64&output=16", "pages/latency.py")
     strip = {metric.label: (metric.value, metric.delta) for metric in list(at.metric)[:5]}
-    assert strip["First token"] == ("unknown", "needs what nobody published")
+    assert strip["First token"] == ("–", "unknown: no peak rate")
+    unrented = app("model=Llama+3.2+3B&device=NVIDIA+GeForce+RTX+4080&batch=1", "pages/latency.py")
+    strip = {metric.label: (metric.value, metric.delta) for metric in list(unrented.metric)[:5]}
+    assert strip["Cost, 1M tokens"] == ("–", "unknown: no rent") and "ms" in strip["First token"][0]
 
 
 def test_the_chunk_is_one_input_of_the_memory_and_the_latency_page_and_its_effect_is_told():

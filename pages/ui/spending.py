@@ -158,6 +158,11 @@ def even_uses(found: Plan) -> dict[tuple[str, str], float]:
 VERBS = {BUY: "buying", RENT: "renting", CALL: "calling an API"}
 
 
+def at_use(use: float) -> str:
+    """A use in per cent, with a decimal below one: 59%, 0.4%."""
+    return f"{use:.0%}" if use >= 0.01 or not use else f"{use:.1%}"
+
+
 def changes(found: Plan) -> str:
     """Below and from which use another way is the cheapest."""
     spans = cheapest_by_use(found.ways)
@@ -165,8 +170,8 @@ def changes(found: Plan) -> str:
         return "So it is at any use." if len(found.ways) > 1 else ""
     below = [(use, name) for (_, name), (use, _) in pairwise(spans) if use <= found.use][-1:]
     beyond = [span for span in spans if span[0] > found.use][:1]
-    parts = [f"below **{use:.0%} use** {VERBS[name]} is" for use, name in below]
-    parts += [f"from **{use:.0%} use** on {VERBS[name]} is" for use, name in beyond]
+    parts = [f"below **{at_use(use)} use** {VERBS[name]} is" for use, name in below]
+    parts += [f"from **{at_use(use)} use** on {VERBS[name]} is" for use, name in beyond]
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -210,8 +215,8 @@ def too_small(found: Plan, scenario: Scenario, rescue: str | None) -> str:
 
 def reasons(found: Plan) -> list[str]:
     """Why and from when: the price of a million tokens on the same terms, paybacks, break-evens with an API."""
-    at_use, full = ([(name, found.usd_per_million(name, use)) for name in found.ways] for use in (found.use, 1.0))
-    told = wording.listed([f"{VERBS[name]} {wording.show_usd(usd)}" for name, usd in at_use])
+    chosen, full = ([(name, found.usd_per_million(name, use)) for name in found.ways] for use in (found.use, 1.0))
+    told = wording.listed([f"{VERBS[name]} {wording.show_usd(usd)}" for name, usd in chosen])
     said = [f"**A million tokens of answers**, their prompts included, cost at {found.use:.0%} use: {told}."]
     if found.use < 1:
         told = wording.listed([f"{VERBS[name]} {wording.show_usd(usd)}" for name, usd in full])
@@ -229,7 +234,7 @@ def reasons(found: Plan) -> list[str]:
             said.append(
                 f"Even at full use, {VERBS[first]} costs more than the API."
                 if use == inf
-                else f"{verb} costs no more than the API {f'from **{use:.0%} use** on' if use else 'at any use'}."
+                else f"{verb} costs no more than the API {f'from **{at_use(use)} use** on' if use else 'at any use'}."
             )
     return said
 

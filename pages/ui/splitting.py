@@ -119,6 +119,6 @@ def words(chosen: Any, parts: Split, found: Plan, copies: int) -> str:
         return f"{text} With the hardware kept it does not pay at any share."
     if least > 0:
         return f"{text} With the hardware kept it pays from a share of **{least:.0%}**."
-    return (
-        f"{text} It saves at every share." if usd < usd_alone else f"{text} It saves nothing, and costs nothing more."
-    )
+    if wording.show_usd(usd) == wording.show_usd(usd_alone):
+        return f"{text} It saves next to nothing."
+    return f"{text} It saves at every share."

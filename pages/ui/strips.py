@@ -33,7 +33,7 @@ def metrics(cells: Mapping[str, tuple[str, str]]) -> None:
 def strip(scenario: Scenario, figures: Estimate) -> None:
     """The five figures with their 80 % intervals, and an expander that opens each to its working.
 
-    Of what does not fit the times and the cost are dashes, with what they would be below.
+    Of what does not fit or is unknown the times and the cost are dashes; below, what they would be or what is missing.
     """
     spans = spans_of(scenario, figures)
     model = scenario.model
@@ -63,7 +63,7 @@ def strip(scenario: Scenario, figures: Estimate) -> None:
     }
     for label, (value, below) in running.items():
         if wording.UNKNOWN in value:
-            cells[label] = (value, "needs what nobody published")
+            cells[label] = ("–", answers.lacking(scenario, figures))
         else:
             cells[label] = (value, below) if figures.fits else ("–", answers.would_be(value))
     grid = st.grid(5, min_column_width=150, gap="small")

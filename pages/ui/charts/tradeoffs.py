@@ -121,7 +121,11 @@ def pareto(
         title,
         traces,
         x={"title": titled("Time for each further token, ms"), **LOG, "tickformat": "~g"},
-        y={"title": titled(f"{benchmark}, %" if flat else cost), **({} if flat else LOG), "tickformat": "~g"},
+        y={
+            "title": titled(f"{benchmark}, %" if flat else cost),
+            **({} if flat else LOG),
+            "tickformat": "~s" if "$" in cost and not flat else "~g",
+        },
         height=420,
         legend=legend(-0.24),
     )

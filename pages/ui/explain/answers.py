@@ -47,6 +47,16 @@ def missing(scenario: Scenario) -> str:
     )
 
 
+def lacking(scenario: Scenario, figures: Estimate) -> str:
+    """The same in a few words, for the line under a figure; a rent where the times are known."""
+    card = scenario.deployment.accelerator
+    if isfinite(figures.token_s) and isfinite(figures.first_token_s):
+        return "unknown: no rent"
+    if not isfinite(card.peak("bf16")):
+        return "unknown: no peak rate"
+    return "unknown: no link rate" if not isfinite(card.link_bytes_per_s) else "unknown: network"
+
+
 def verdict(scenario: Scenario, figures: Estimate, rescue: str | None) -> str:
     """The answer in one sentence: fits or not, what it feels like, what it costs; or what would make it fit."""
     who = f"**{scenario.model.name}** in {scenario.weight_format.name}"
