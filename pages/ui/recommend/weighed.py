@@ -12,7 +12,7 @@ from presets.quality import benchmark_facts, quality
 
 
 def candidates(found: Recommendation, items: Sequence[Candidate]) -> pd.DataFrame:
-    """Combinations with their figures, and the limits that they break or may break; at their price where devices are bought."""
+    """Combinations with their figures and rent, or price where bought, and the limits they break or may break."""
     rows, benchmark = [], found.need.benchmark
     for item in items:
         figures, deployment = item.estimate, item.scenario.deployment
