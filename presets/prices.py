@@ -72,6 +72,10 @@ def api_offers() -> tuple[ApiOffer, ...]:
 
 
 def cheapest_api(model: str, prompt_tokens: float, output_tokens: float) -> ApiOffer | None:
-    """The offer at which requests of these lengths cost least; None where nobody's price is at hand."""
+    """The offer at which requests of these lengths cost least, of equal ones the cheaper to read; None where none."""
     found = [offer for offer in api_offers() if offer.model == model]
-    return min(found, key=lambda offer: offer.usd(prompt_tokens, output_tokens), default=None)
+    return min(
+        found,
+        key=lambda offer: (float(f"{offer.usd(prompt_tokens, output_tokens):.9g}"), offer.input_usd),
+        default=None,
+    )

@@ -267,7 +267,7 @@ def test_every_price_by_the_token_is_shown_in_full_with_its_model_the_cheapest_f
             assert not said
             continue
         asked = list(table["In, $ a million"] + table["Out, $ a million"])
-        assert asked == sorted(asked)
+        assert asked == pytest.approx(sorted(asked))
         assert said.startswith(wording.show_usd(table["In, $ a million"][0]))
         of_model = [offer for offer in api_offers() if offer.model == item.name]
         assert sorted(table["Date"]) == sorted(offer.quoted for offer in of_model)

@@ -109,7 +109,8 @@ def scores(model: str) -> pd.DataFrame:
 def by_the_token(model: str) -> pd.DataFrame:
     """Every price of a model by the token, the cheapest first, for as many tokens read as written."""
     offers = [offer for offer in token_prices() if offer.shown["Model"] == model]
-    offers.sort(key=lambda offer: sum(figure for figure in offer.shown.values() if isinstance(figure, float)))
+    prices = {offer.name: [figure for figure in offer.shown.values() if isinstance(figure, float)] for offer in offers}
+    offers.sort(key=lambda offer: (round(sum(prices[offer.name]), 9), prices[offer.name]))
     return frame(offers).drop(columns="Model", errors="ignore")
 
 
