@@ -76,10 +76,6 @@ def begin(title: str) -> Scenario:
     beyond = answers.beyond_context(scenario.model, int(scenario.workload.context_tokens))
     if beyond:
         st.warning(beyond)
-    figures = estimate(scenario)
-    name = session.inputs().model
-    rescue = None if figures.fits else ways.rescue(ways.ways(scenario, name), scenario, name)
-    st.markdown(wording.markdown(answers.verdict(scenario, figures, rescue)))
     return scenario
 
 
@@ -87,13 +83,8 @@ def rescue(scenario: Scenario, figures: Estimate) -> str | None:
     """The least change with which a scenario that does not fit would; nothing where it fits or no single one helps."""
     if figures.fits:
         return None
-    found = changes_that_fit(
-        scenario,
-        list(offered_formats(scenario.engine.name).values()),
-        list(offered_caches(scenario.engine.name).values()),
-        abilities()[scenario.engine.name],
-    )
-    return found[0].words[0].upper() + found[0].words[1:] if found else None
+    name = session.inputs().model
+    return ways.rescue(ways.ways(scenario, name), scenario, name)
 
 
 def sized(scenario: Scenario, figures: Estimate) -> None:
