@@ -36,6 +36,7 @@ from calculators.recommend import (
 )
 from calculators.recommend import deployments as would_do_on
 from calculators.recommend.limits import BEYOND, LAST
+from calculators.serving import serve
 from pages.ui.links.fields import FIELDS
 from presets import accelerators, cache_formats, engines, formats, models
 
@@ -262,6 +263,53 @@ def test_pick_and_front_are_the_best_of_all_single_estimates(need, budget):
     most = 2 if need.requests_per_s else 4  # a rate is tried at every number in flight
     small = replace(budget, devices={name: min(count, most) for name, count in budget.devices.items()})
     assert_best(need, small, replace(CATALOG, models=dict(list(few.items())[2 if need.requests_per_s else 0 :])))
+
+
+@pytest.mark.parametrize("budget", [BUDGETS["owned"], BUDGETS["rented"]], ids=["owned", "rented"])
+@pytest.mark.parametrize("name", ["chat", "long", "any", "rate"])
+def test_the_pick_in_flight_is_the_best_of_all_that_keep_their_limits_alone_and_in_flight(name, budget):
+    need = replace(NEEDS[name], in_flight=True)
+    if not need.requests_per_s:
+        need = replace(need, workload=replace(need.workload, batch=max(need.workload.batch, 6)))
+    small = replace(budget, devices={name: min(count, 3) for name, count in budget.devices.items()})
+    catalog = replace(CATALOG, models=chosen(models(), "Qwen2.5 7B", "Mixtral 8x7B"))
+    rows = []
+    for scenario, figures, quality, usd in every(need, small, catalog):
+        if would_do(need, small, catalog, scenario, figures, quality, usd):
+            served = serve(scenario)
+            limits = ((served.first_token_s, need.first_token_s), (served.token_s, need.token_s))
+            in_time = all(limit == inf or figure <= limit for figure, limit in limits)
+            in_time &= need.request_s == inf or served.request_s <= need.request_s
+            if in_time and need.requests_per_s * served.request_s <= scenario.workload.batch:
+                both = replace(figures, first_token_s=served.first_token_s, token_s=served.token_s)
+                rows.append((scenario, both, quality, usd))
+    found = survey(need, small, catalog)
+    for goal in GOALS:
+        one = choose(found, replace(need, goal=goal), small)
+        if not rows:  # the best alone stands in
+            assert one.in_flight is None or one.in_flight.candidate is None
+            assert one.pick is None if not one.ranked else one.pick.scenario == one.ranked[0].scenario
+            continue
+        assert one.in_flight.whole
+        best = min(order(goal, need, one.priced, *row) for row in rows)
+        served = serve(one.pick.scenario)
+        both = replace(one.pick.estimate, first_token_s=served.first_token_s, token_s=served.token_s)
+        usd = cost_of(small, one.pick)
+        assert order(goal, need, one.priced, one.pick.scenario, both, one.pick.quality, usd) == pytest.approx(
+            best, rel=1e-9
+        )
+
+
+def test_of_weights_as_good_and_as_cheap_those_that_a_model_was_published_in_come_first():
+    catalog = replace(
+        CATALOG, models=chosen(models(), "Llama 3.1 8B"), weight_formats=chosen(formats(), "BF16", "FP8 per tensor"),
+        kept={("Llama 3.1 8B", fmt): 1.0 for fmt in ("BF16", "FP8 per tensor")},
+    )  # fmt: skip
+    picks = {
+        fmt: recommend(NEEDS["any"], BUDGETS["owned"], replace(catalog, published={"Llama 3.1 8B": fmt})).pick
+        for fmt in catalog.weight_formats
+    }
+    assert {fmt: pick.scenario.weight_format.name for fmt, pick in picks.items()} == {fmt: fmt for fmt in picks}
 
 
 def test_pick_and_front_are_the_best_where_a_host_starts_each_kernel():

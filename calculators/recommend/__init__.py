@@ -3,6 +3,7 @@
 from calculators.recommend.candidate import Candidate, shares_of
 from calculators.recommend.changes import Change, changes_that_fit, smallest_deployment
 from calculators.recommend.choice import Recommendation, choose, deployments, recommend
+from calculators.recommend.in_flight import InFlight, keeps
 from calculators.recommend.limits import reads
 from calculators.recommend.obstacle import Obstacle, obstacles
 from calculators.recommend.records import ANYTHING, GOALS, Abilities, Budget, Catalog, Need, divides, runs_on, splits
@@ -12,7 +13,8 @@ from calculators.recommend.table import Candidates
 
 __all__ = [
     "ANYTHING", "BATCHES", "GOALS", "NEAR", "STAGES", "WIDTHS", "Abilities", "Budget", "Candidate", "Candidates",
-    "Catalog", "Change", "Need", "Obstacle", "Recommendation", "Rescue", "Survey", "changes_that_fit", "choose",
-    "deployments", "divides", "obstacles", "reads", "recommend", "rescue", "runs_on", "shares_of",
+    "Catalog", "Change", "InFlight",
+    "Need", "Obstacle", "Recommendation", "Rescue", "Survey", "changes_that_fit", "choose",
+    "deployments", "divides", "keeps", "obstacles", "reads", "recommend", "rescue", "runs_on", "shares_of",
     "smallest_deployment", "splits", "survey",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from calculators.architecture import parameters
 from calculators.estimate import Scenario
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.front import front
+from calculators.recommend.in_flight import InFlight, steady
 from calculators.recommend.limits import (
     ALL,
     LAST,
@@ -48,8 +49,19 @@ class Recommendation:
     priced: bool
 
     @cached_property
+    def in_flight(self) -> InFlight | None:
+        """The best that keeps its limits in flight too, where that is asked for and several can be in flight."""
+        several = self.need.requests_per_s or np.any(np.asarray(self.need.workload.batch) > 1)
+        if not (self.need.in_flight and several and len(self.ranked)):
+            return None
+        table, rows = self.ranked.table, self.ranked.rows
+        return steady(self.found, self.need, self.budget, table, rows, priced=self.priced)
+
+    @cached_property
     def pick(self) -> Candidate | None:
-        """The best of all, None where nothing will do."""
+        """The best of all that keeps its limits in flight, else alone; None where nothing will do."""
+        if self.in_flight is not None and self.in_flight.candidate is not None:
+            return self.in_flight.candidate
         return self.ranked[0] if len(self.ranked) else None
 
     @cached_property
@@ -135,7 +147,9 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
                 worst = overruns(need, block, fixed, at, misses)
                 over[at, misses] = worst.min(axis=-1)
                 best[misses] = worst.argmin(axis=-1)
-            some = np.union1d(np.flatnonzero(will), misses)
+            asked: Truths = np.array(will)
+            asked[misses] = True
+            some = np.flatnonzero(asked)
             cell[at, some] = block.places[best[some]]
             token[at, some] = block.token_by_weights[some, best[some]] + block.token_by_cache[at, best[some]]
             prompts = block.first_at[best[some]]
@@ -156,6 +170,9 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             "bits": np.array([fmt.bits_per_value for fmt in block.weights])[weights],
             "cache_bits": np.array([fmt.bits_per_value for fmt in block.caches])[cache],
             "size": np.full(forms, float(parameters(block.model))),
+            "converted": np.array([found.catalog.converted(block.model.name, fmt.name) for fmt in block.weights])[
+                weights
+            ],
             "cost_usd": block.cells.cost_usd[cell],
             "token_cost": known(token_cost(need, block.cells.at(cell), request, priced=priced)),
             "devices": block.cells.devices[cell],

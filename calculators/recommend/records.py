@@ -25,7 +25,8 @@ class Need:
 
     `workload.batch` requests are in flight at once; where `requests_per_s` says how many arrive instead, as many are in
     flight as answer them. `context_tokens`: what the model must be able to read, at least the workload's.
-    `power_w`: the most that all devices may draw at their rated power.
+    `power_w`: the most that all devices may draw at their rated power. Times are those of one prompt alone and of steps
+    without prompts between; with `in_flight` the pick keeps to the limits in the mean of all requests in flight too.
     """
 
     workload: Workload
@@ -38,6 +39,7 @@ class Need:
     benchmark: str = ""
     power_w: float = inf
     goal: str = GOALS[0]
+    in_flight: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +102,7 @@ class Catalog:
     `engines` run the weight formats of the family that they are named for, `engine` the others; what an engine can do
     is in `abilities` by its name. `quality` is a measured score by model on one benchmark, `kept` the share of it by
     (model, weight format) and `kept_range` its lowest and highest published. `usd_to_buy` is a device's price,
-    `vendors` who makes it, `servers` what it stands in.
+    `vendors` who makes it, `servers` what it stands in. `published` is the weight format that a model was published in.
     """
 
     models: Mapping[str, Architecture]
@@ -116,6 +118,11 @@ class Catalog:
     usd_to_buy: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     vendors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     servers: Mapping[str, Server] = field(default_factory=lambda: MappingProxyType({}))
+    published: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def converted(self, model: str, weights: str) -> float:
+        """0 where a model was published in a weight format, 1 where somebody has to make it of what was."""
+        return 0.0 if self.published.get(model, "") == weights else 1.0
 
     def server_of(self, accelerator: str) -> Server:
         """The server that a device stands in; one of unknown figures where none is at hand."""

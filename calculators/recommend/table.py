@@ -29,6 +29,7 @@ class Table:
     bits: Floats
     cache_bits: Floats
     size: Floats
+    converted: Floats  # 0 where the model was published in these weights, else 1: somebody has to make them
     cost_usd: Floats
     token_cost: Floats  # what is cheapest a token is least here: see `_token_cost`
     devices: Places
@@ -36,20 +37,30 @@ class Table:
     def __len__(self) -> int:
         return len(self.block)
 
-    def order(self, goal: str) -> Places:
-        """The rows, best first. What nobody scored comes behind what was; the rest of the order breaks ties.
+    def at(self, rows: Places) -> "Table":
+        """Some of the rows."""
+        return Table(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
-        A narrower cache loses something that nobody measured, so that it is taken only where it gains something.
+    def keys(self, goal: str) -> tuple[NDArray[Any], ...]:
+        """What rows are compared by, the first first; the less the better.
+
+        What nobody scored comes behind what was; the rest breaks ties. A narrower cache loses something that nobody
+        measured, so that it is taken only where it gains something; of weights as good and as cheap those that the
+        model was published in come first.
         """
         unscored, loss = np.isnan(self.quality), -np.nan_to_num(self.quality, nan=0.0)
         cost, speed, cache = self.cost_usd, self.answer_s, -self.cache_bits
-        keys = {
-            GOALS[0]: (unscored, loss, cache, cost, self.devices, speed, -self.size, -self.bits),
-            GOALS[1]: (unscored, cost, self.devices, loss, cache, speed, -self.size, -self.bits),
-            GOALS[2]: (unscored, speed, loss, cost, self.devices, cache, -self.size, -self.bits),
-            GOALS[3]: (unscored, self.token_cost, loss, cost, self.devices, cache, speed, -self.size, -self.bits),
+        last = (speed, -self.size, -self.bits)
+        return {
+            GOALS[0]: (unscored, loss, cache, cost, self.devices, self.converted, *last),
+            GOALS[1]: (unscored, cost, self.devices, loss, cache, self.converted, *last),
+            GOALS[2]: (unscored, speed, loss, cost, self.devices, cache, self.converted, *last[1:]),
+            GOALS[3]: (unscored, self.token_cost, loss, cost, self.devices, cache, self.converted, *last),
         }[goal]
-        return np.lexsort(keys[::-1])
+
+    def order(self, goal: str) -> Places:
+        """The rows, best first."""
+        return np.lexsort(self.keys(goal)[::-1])
 
 
 class Candidates(Sequence[Candidate]):
@@ -161,6 +172,7 @@ def rows_of(found: Survey, rows: Sequence[tuple[int, int, int, int, float]]) -> 
         bits=np.array([fmt.bits_per_value for fmt in weights], dtype=float),
         cache_bits=np.array([fmt.bits_per_value for fmt in caches], dtype=float),
         size=np.array([parameters(block.model) for block in blocks], dtype=float),
+        converted=np.array([found.catalog.converted(*name) for name in names], dtype=float),
         cost_usd=np.array([block.cells.cost_usd[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=float),
         token_cost=np.full(len(rows), np.nan),
         devices=np.array([block.cells.devices[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=np.intp),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isfinite, isinf
 
 from calculators.recommend import GOALS, Candidate, Need, Obstacle, Recommendation, reads
+from calculators.serving import serve
 from pages.ui.explain.answers import devices_text, least
 from pages.ui.explain.wording import a, listed, per_cent, plural, show_bytes, show_seconds, show_usd
 from presets.quality import quality
@@ -67,7 +68,22 @@ def recommendation(found: Recommendation, ways: Sequence[Obstacle] = ()) -> str:
         f"**{scenario.model.name} in {scenario.weight_format.name}** with {a(scenario.cache_format.name)} cache on "
         f"**{devices_text(scenario)}**, run by {scenario.engine.name}, for {load}: {reason} ({scored(found, pick)}). "
         f"First token after **{show_seconds(figures.first_token_s)}**{cached}, each further one **{least(scenario)}"
-        f"{show_seconds(figures.token_s)}**, {price}, {show_bytes(figures.free_bytes)} a device to spare."
+        f"{show_seconds(figures.token_s)}**{_in_flight(found, pick)}, {price}, "
+        f"{show_bytes(figures.free_bytes)} a device to spare."
+    )
+
+
+def _in_flight(found: Recommendation, pick: Candidate) -> str:
+    """What the pick's requests get on average where several are in flight: one alone waits for no other."""
+    given = pick.scenario
+    if given.workload.batch <= 1 or not given.model.generates:
+        return ""
+    served = serve(given)
+    if not isfinite(served.first_token_s):
+        return ""
+    return (
+        f" (one alone; with all {int(given.workload.batch):,} in flight on average "
+        f"{show_seconds(served.first_token_s)} and {least(given)}{show_seconds(served.token_s)})"
     )
 
 

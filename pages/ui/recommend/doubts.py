@@ -1,8 +1,9 @@
 """What of a combination is uncertain? The limits that lie within the interval of a figure, on whichever side it is."""
 
 from calculators.recommend import Candidate, Recommendation
+from calculators.serving import serve
 from pages.ui.explain.accuracy import weights_off_bytes
-from pages.ui.explain.wording import a, listed, show_bytes, show_interval, show_seconds
+from pages.ui.explain.wording import a, digits, listed, show_bytes, show_interval, show_seconds
 from pages.ui.recommend.answer import load_of
 from presets.intervals import intervals
 from presets.quality import quality
@@ -42,8 +43,31 @@ def doubts(found: Recommendation, item: Candidate) -> dict[str, str]:
         if low * need.requests_per_s <= batch < high * need.requests_per_s:
             may = "keep up with" if "requests a second" in item.broken else "fall short of"
             said["requests a second"] = f"it may {may} {load_of(need)}, by the 80 % interval of its times"
+    said |= _in_flight(found, item)
     score = _score(found, item)
     return said | ({"score": score} if score else {})
+
+
+def _in_flight(found: Recommendation, item: Candidate) -> dict[str, str]:
+    """The limits that one request alone keeps and the mean of all requests in flight does not."""
+    need, given = found.need, item.scenario
+    if not need.in_flight or given.workload.batch <= 1 or not given.model.generates:
+        return {}
+    served, many = serve(given), f"with all {int(given.workload.batch):,} requests in flight"
+    told = {
+        "first token": ("the first token takes", served.first_token_s, need.first_token_s),
+        "time per token": ("each further token takes", served.token_s, need.token_s),
+        "time of a request": ("a request takes", served.request_s, need.request_s),
+    }
+    said = {
+        name: f"{many} {what} {show_seconds(figure)} on average, over its limit of {show_seconds(limit)}"
+        for name, (what, figure, limit) in told.items()
+        if figure > limit and name not in item.broken
+    }
+    kept = not need.requests_per_s or need.requests_per_s * served.request_s <= given.workload.batch
+    if not kept and "requests a second" not in item.broken:
+        said["requests a second"] = f"{many} it answers {digits(float(served.requests_per_s))} a second"
+    return said
 
 
 def _score(found: Recommendation, item: Candidate) -> str:

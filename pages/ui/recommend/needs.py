@@ -24,7 +24,7 @@ def need(chosen: Inputs) -> Need:
     """What the visitor asks of a recommendation."""
     return replace(
         job(chosen), first_token_s=chosen.wait / 1e3, token_s=chosen.step / 1e3, context_tokens=chosen.reads,
-        quality=chosen.score, benchmark=chosen.bench, goal=chosen.goal,
+        quality=chosen.score, benchmark=chosen.bench, goal=chosen.goal, in_flight=True,
     )  # fmt: skip
 
 

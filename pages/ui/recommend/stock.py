@@ -21,6 +21,7 @@ from presets.catalog import (
     format_losses,
     model_facts,
     offered_formats,
+    published_in,
     quality_kept,
     runnable_formats,
 )
@@ -95,6 +96,7 @@ def _catalog(family: str, server: str) -> Catalog:
     models_ = {name: facts.architecture for name, facts in model_facts().items() if not facts.synthetic}
     return Catalog(
         models=models_,
+        published={name: published_in(name) for name in models_},
         weight_formats=chosen[family],
         cache_formats=cache_formats(),
         accelerators=accelerators(),

@@ -50,7 +50,7 @@ def uncertain_limits(found: Recommendation, item: Candidate) -> str:
 Point = tuple[str, float, float, str, float, str]
 
 
-def front_points(found: Recommendation, most: int = 80) -> list[Point]:
+def front_points(found: Recommendation, most: int = 40) -> list[Point]:
     """(name, seconds a token, cost, cost as shown, score, limits that are uncertain) of the front, evenly thinned to
     so many."""
     rows = found.front
@@ -68,13 +68,23 @@ def other_points(found: Recommendation) -> list[Point]:
 
 def pick_point(found: Recommendation) -> list[Point]:
     """The same of the pick."""
-    return _points(found, found.ranked[:1])
+    pick = found.pick
+    if pick is None:
+        return []
+    cost = (pick.usd_to_buy if found.budget.buys else pick.usd_per_hour) if found.priced else pick.devices
+    name = f"{pick.scenario.model.name}, {pick.scenario.weight_format.name}, {answers.devices_text(pick.scenario)}"
+    return [(name, float(pick.estimate.token_s), float(cost), _cost_shown(found, cost), pick.quality, "")]
+
+
+def _cost_shown(found: Recommendation, cost: float) -> str:
+    if not found.priced:
+        return wording.plural(cost, "device")
+    return f"{wording.show_usd(cost)} {'to buy' if found.budget.buys else 'an hour'}"
 
 
 def _points(found: Recommendation, rows: Candidates) -> list[Point]:
-    per = "to buy" if found.budget.buys else "an hour"
     cost = rows.column("cost_usd" if found.priced else "devices").astype(float)
-    shown = [f"{wording.show_usd(each)} {per}" if found.priced else wording.plural(each, "device") for each in cost]
+    shown = [_cost_shown(found, float(each)) for each in cost]
     figures = zip(rows.names, rows.column("token_s"), cost, shown, rows.column("quality"), strict=True)
     return [(name, float(time), float(usd), words, float(score), "") for name, time, usd, words, score in figures]
 

@@ -31,6 +31,9 @@ def reasons(found: Recommendation) -> list[str]:
         name = max(shares, key=shares.__getitem__)
         near = "It is" if shares[name] > BINDS else "No limit is near; the nearest is"
         said.append(f"**What binds.** {near} {LIMIT_NAMES[name]}{_bound(found, pick, name, shares[name])}.")
+    if found.in_flight is not None and found.in_flight.candidate is None:
+        tried = "nothing that would do" if found.in_flight.whole else "none of the best that would do"
+        said.append(f"**In flight.** With every request in flight {tried} keeps these limits on average.")
     open_questions = uncertain(found, pick)
     if open_questions:
         text = "; ".join(open_questions)

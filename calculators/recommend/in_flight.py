@@ -1,0 +1,107 @@
+"""Which of what would do keeps its limits with every request in flight, and not for one request alone?
+
+Limits are first tried on one prompt alone and on steps without prompts between: no request waits less with others in
+flight (`serve`). So what a form promises alone is a bound, and the best that keeps its limits in flight is found in the
+order of those promises: the search ends where no promise is better than what was found.
+"""
+
+from dataclasses import dataclass, replace
+from math import inf
+
+import numpy as np
+
+from calculators.estimate import Scenario
+from calculators.hardware import Deployment, Fleet, side_by_side
+from calculators.recommend.candidate import Candidate, candidate
+from calculators.recommend.limits import LAST, answer_s, fixed_overrun, request_s, token_cost, within
+from calculators.recommend.records import Budget, Need
+from calculators.recommend.survey import Block, Places, Survey, Truths
+from calculators.recommend.table import Table
+from calculators.serving import Served, serve
+
+MOST = 300  # forms that are tried
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InFlight:
+    """The best that keeps its limits in flight, None where none does; `whole`: whether every form was tried or ruled
+    out."""
+
+    candidate: Candidate | None
+    whole: bool
+
+
+def _deployments(block: Block, places: Places, fleet: Fleet) -> Deployment:
+    """Some of a block's cells as one deployment over arrays."""
+    cells = block.cells.at(places)
+    return Deployment(
+        accelerator=fleet.some(cells.accelerator), tensor_parallel=cells.tensor_parallel,
+        pipeline_parallel=cells.pipeline_parallel, expert_parallel=cells.expert_parallel, replicas=cells.replicas,
+    )  # fmt: skip
+
+
+def keeps(need: Need, found: Served, batch: float | Places) -> Truths:
+    """Whether the means in flight keep the limits on times and on the rate of requests; an unknown one breaks them."""
+    limits = (
+        (found.first_token_s, need.first_token_s), (found.token_s, need.token_s), (found.request_s, need.request_s),
+    )  # fmt: skip
+    kept: Truths = np.asarray(np.ones(np.shape(found.request_s), dtype=bool))
+    for figure, limit in limits:
+        if limit < inf:
+            kept = kept & (np.asarray(figure) <= limit)
+    if need.requests_per_s:
+        kept = kept & (need.requests_per_s * np.asarray(found.request_s) <= batch)
+    return kept
+
+
+def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Places, *, priced: bool) -> InFlight:
+    """The best by the need's goal of what keeps every limit alone and in flight; `ranked` are rows that would do alone,
+    best first."""
+    fleet = side_by_side(list(found.catalog.accelerators.values()))
+    keys = table.keys(need.goal)
+    best: tuple[tuple[float, ...], Candidate] | None = None
+    for tried, row in enumerate(ranked):
+        promise = tuple(float(key[row]) for key in keys)
+        if best is not None and promise >= best[0]:
+            return InFlight(candidate=best[1], whole=True)
+        if tried == MOST:
+            return InFlight(candidate=best[1] if best else None, whole=False)
+        form = _best_of(found, need, budget, table, int(row), fleet, priced=priced)
+        if form is not None and (best is None or form[0] < best[0]):
+            best = form
+    return InFlight(candidate=best[1] if best else None, whole=True)
+
+
+def _best_of(
+    found: Survey, need: Need, budget: Budget, table: Table, row: int, fleet: Fleet, *, priced: bool
+) -> tuple[tuple[float, ...], Candidate] | None:  # fmt: skip
+    """The best deployment of a row's form that keeps its limits in flight with its keys, None where none does."""
+    block, at, form = found.blocks[table.block[row]], int(table.cache[row]), np.array([table.weights[row]])
+    fixed = fixed_overrun(need, budget, block.cells, block.places)
+    inside = np.flatnonzero(within(need, block, fixed, at, form)[0])
+    places = block.places[inside]
+    cells = block.cells.at(places)
+    given = Scenario(
+        model=block.model, weight_format=block.weights[form[0]], cache_format=block.caches[at], engine=block.engine,
+        deployment=_deployments(block, places, fleet), workload=replace(need.workload, batch=cells.batch),
+    )  # fmt: skip
+    if block.model.generates:
+        served = serve(given)
+        kept = keeps(need, served, cells.batch)
+        answers = answer_s(need, np.asarray(served.first_token_s), np.asarray(served.token_s))
+    else:
+        kept = np.ones(len(places), dtype=bool)
+        answers = np.full(len(places), LAST)
+    if not kept.any():
+        return None
+    seconds, _ = request_s(need, block, at, form)
+    costs = token_cost(need, cells, seconds[0][inside], priced=priced)
+    own = replace(
+        table.at(np.full(len(places), row)), cell=places, answer_s=answers, cost_usd=cells.cost_usd,
+        devices=cells.devices, token_cost=np.where(np.isnan(costs), inf, costs),
+    )  # fmt: skip
+    keys = own.keys(need.goal)
+    some = np.flatnonzero(kept)
+    first = some[np.lexsort(tuple(key[some] for key in keys[::-1]))[0]]
+    key = tuple(float(column[first]) for column in keys)
+    return key, candidate(found, need, budget, block, at, int(form[0]), int(places[first]))
