@@ -6,7 +6,9 @@ from pages.ui import shell
 from pages.ui.controls import session, sidebar
 
 st.set_page_config(page_title="Weighbridge: size a language model", page_icon="⚖️", layout="wide")
-session.start()
 page = shell.menu()
+anew = session.start(page.url_path)
 sidebar.sidebar(page.url_path)
+if anew:
+    st.rerun()
 shell.run(page)

@@ -8,8 +8,9 @@ from calculators.recommend import choose
 from pages.ui import shell, strips
 from pages.ui.charts import drawing, tradeoffs
 from pages.ui.controls import session, widgets
+from pages.ui.controls.records import model
 from pages.ui.explain import wording
-from pages.ui.links.values import SOURCES
+from pages.ui.links.values import HELD, SOURCES
 from pages.ui.recommend import jobs, needs, racks, stock, weighed, why
 from pages.ui.recommend.surveys import surveyed
 from presets.quality import quality
@@ -40,14 +41,23 @@ with st.container(border=True):
             widgets.steps("capital", "Budget, $", help="At published prices of the devices alone, without a server.")
         elif chosen.have == SOURCES[3]:
             widgets.steps("monthly", "Budget, $ a month", help="At the lowest on-demand prices, 730 hours a month.")
+        widgets.choice("models", "Models", help="All; the sidebar's, as it is there; or those of a range of sizes.")
+        if chosen.models == HELD[1]:
+            st.caption(f"{model(chosen)[0].name}, chosen in the sidebar.")
     with second:
         widgets.steps("wait", "First token within, ms", help="One request alone.")
         widgets.steps("step", "Each further token within, ms", help="40 ms is 25 tokens a second.")
+        if chosen.models == HELD[2]:
+            widgets.steps(
+                "least", "Parameters, at least", help="All that a model stores; what is called 70B has 70.6B."
+            )
     with third:
         widgets.choice("goal", "Goal", help="What is best among all that would do.")
         widgets.steps(
             "score", f"{chosen.bench} of at least", help="A published score, in per cent, less what a format loses."
         )
+        if chosen.models == HELD[2]:
+            widgets.steps("largest", "Parameters, at most", help="All experts counted, not only those a token uses.")
     with st.expander("More: benchmark, load, devices, rack, prices, formats"):
         left, middle, right = st.columns(3, gap="large")
         with left:

@@ -69,6 +69,12 @@ def test_what_is_no_comparison_is_refused_in_a_sentence_and_never_raises_at_a_vi
     inputs, problems = from_query(to_query(Inputs(compare=text), "compare"))
     assert inputs.compare == "" and len(problems) == 1 and problems[0].startswith("compare cannot be")
     assert not set(problems[0]) & set("<>`[]$")
+    assert problems[0].count("was used.") == 1 and problems[0].endswith("; none was used.")
+
+
+def test_what_is_wrong_with_a_scenario_of_a_comparison_is_said_of_it():
+    with pytest.raises(ValueError, match=r"^in its scenario 2, tp cannot be “3”: expected one of 1, 2, 4, 8, … 32$"):
+        compared("model.Llama 3.1 8B~~tp.3")
 
 
 @pytest.mark.parametrize(

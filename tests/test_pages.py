@@ -168,6 +168,28 @@ def test_a_hostile_link_gives_a_usable_page_and_names_its_problems(page, query):
         assert not set(warning.value) & set("<>`$[]")
 
 
+def test_what_a_link_could_not_have_is_told_in_one_box_until_something_is_changed():
+    at = app("count=0&foo=1", "pages/recommend.py")
+    (told,) = at.warning
+    assert told.value.splitlines() == [f"- {problem}" for problem in from_query("count=0&foo=1")[1]]
+    at.switch_page("pages/memory.py").run()
+    assert [warning.value for warning in at.warning] == [told.value]  # another page changes nothing
+    at.select_slider(key="batch").set_value(8).run()
+    assert not at.warning
+    at.switch_page("pages/recommend.py").run()
+    assert not at.warning
+
+
+def test_no_problem_of_a_link_is_lost_however_many_there_are():
+    query = "&".join(f"{name}=wrong" for name in ("a", "b", "batch", "c", "count", "d", "e", "f", "model", "tp"))
+    at, problems = app(query), from_query(query)[1]
+    (told,) = at.warning
+    (more,) = [each for each in at.main.expander if "more that the link could not have" in each.label]
+    assert more.label.startswith(f"… and {len(problems) - 3} more")
+    lines = [*told.value.splitlines(), *more.markdown[0].value.splitlines()]
+    assert lines == [f"- {problem}" for problem in problems] and len(lines) == 10
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_share_link_opens_the_same_state(query):
     at = app(query)

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from math import inf
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote_plus
 
 import pytest
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
+from calculators.architecture import parameters
 from calculators.estimate import estimate
 from calculators.recommend import GOALS, choose, obstacles
+from pages.ui.controls import records
 from pages.ui.explain import wording
+from pages.ui.links.asked import LENGTHS
 from pages.ui.links.fields import FIELDS, Inputs
-from pages.ui.links.query import to_query
-from pages.ui.links.values import ANY_KIND, ANY_PROVIDER, ANY_REGION, FAMILIES, OWN_LOAD, SOURCES
+from pages.ui.links.query import from_query, to_query
+from pages.ui.links.values import ANY_KIND, ANY_PROVIDER, ANY_REGION, FAMILIES, HELD, OWN_LOAD, SOURCES
 from pages.ui.recommend import doubts, jobs, needs, racks, stock, surveys, weighed
 from presets.catalog import accelerator_facts, accelerators
 from presets.intervals import intervals
@@ -60,7 +64,7 @@ def test_a_job_fills_every_input_with_its_figures(name):
         assert filled[field] in FIELDS[field].options
     assert filled["bench"] == job.benchmark
     assert filled["where"].split(", ") == list(job.kinds) and filled["where"] in FIELDS["where"].options
-    assert set(filled) == set(jobs.FILLED) == set(jobs.asked(OWN_LOAD)) | set(jobs.LENGTHS)
+    assert set(filled) == set(jobs.FILLED) == set(jobs.asked(OWN_LOAD)) | set(LENGTHS)
 
 
 def test_choosing_a_job_fills_the_page_touching_a_field_changes_it_and_there_is_a_way_back():
@@ -199,6 +203,7 @@ def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     before = surveys._surveyed.cache_info().misses
     for change in (
         {"wait": 300}, {"step": 100}, {"score": 0}, {"goal": GOALS[1]}, {"bench": "GSM8K"}, {"reads": 32_768},
+        {"models": HELD[2], "least": 10e9},
         {"watts": 300}, {"most": 4}, {"units": 8}, {"wall": 5000},
     ):  # fmt: skip
         surveys.surveyed(replace(chosen, **change))
@@ -304,3 +309,163 @@ def test_the_fronts_members_say_which_limits_are_uncertain():
 def test_the_answer_says_what_it_is_best_in(goal, words):
     first, why_scale, *_ = jobs.said(recommended(asking("Retrieval over documents", **L40S, goal=goal)), None)
     assert f"the {goal.split()[0]}" in first and words in first and why_scale.startswith("**Why this scale.**")
+
+
+def back_to(at, query, monkeypatch):
+    """A run as the browser's Back brings it: another address, whatever the session has.
+
+    The first run is that of the page without app.py, the second that of app.py; a third is an ordinary one.
+    """
+    at.query_params.clear()
+    for name, texts in parse_qs(query, keep_blank_values=True).items():
+        at.query_params[name] = texts[0]
+    reset, back = ScriptRunContext.reset, iter((True, True))
+
+    def brought_back(self, **given):
+        reset(self, **given | {"is_history_navigation": next(back, False)})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptRunContext, "reset", brought_back)
+        at.run()
+    assert not at.exception, at.exception
+
+
+def said(chosen):
+    return jobs.said(recommended(chosen), scenarios().get(chosen.job))[0]
+
+
+def answered(at):
+    return at.main.markdown[0].value.replace("\\", "")
+
+
+def test_after_back_the_answer_is_for_what_the_widgets_and_the_address_say(monkeypatch):
+    at = app()
+    at.selectbox(key="job").select("Customer service").run()
+    for query in ("", "job=Customer+service&prompt=64&score=60", "wait=50", "job=Reasoning&count=4&score=0"):
+        back_to(at, query, monkeypatch)
+        stated = parse_qs(query)
+        asked = jobs.asked(stated.get("job", [OWN_LOAD])[0])
+        for name in jobs.FILLED:
+            usual = FIELDS[name].default if name in LENGTHS else asked[name]
+            shown = at.session_state[name]
+            assert FIELDS[name].label(shown) == stated.get(name, [FIELDS[name].label(usual)])[0], (query, name)
+        (label,) = [each.value for each in at.main.select_slider if each.key == "score"]
+        assert label == at.session_state.score
+        chosen = Inputs(**{name: at.session_state[name] for name in (*jobs.FILLED, "job", "count")})
+        assert answered(at) == said(chosen)
+
+
+def test_back_on_the_page_finds_the_settings_that_its_address_lost(monkeypatch):
+    at = app(asking("Chat assistant", score=70, goal=GOALS[1]))
+    at.switch_page("pages/take.py").run()
+    at.switch_page(PAGE)
+    back_to(at, "output=128", monkeypatch)
+    assert (at.session_state.job, at.session_state.score, at.session_state.goal) == ("Chat assistant", 70, GOALS[1])
+    assert any("**Chat assistant, changed**: score 70." in each.value for each in at.caption)
+    assert answered(at) == said(asking("Chat assistant", score=70, goal=GOALS[1]))
+
+
+def test_back_to_a_page_before_its_settings_stood_in_the_address_changes_none(monkeypatch):
+    at = app(asking("Chat assistant", wait=700))
+    at.switch_page("pages/latency.py").run()
+    for query in ("output=128&wait=700&step=40", "output=128"):
+        back_to(at, query, monkeypatch)
+        assert at.session_state.wait == 700, query
+    back_to(at, "output=128&wait=50", monkeypatch)
+    assert at.session_state.wait == 50
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_a_job_named_in_an_address_fills_what_the_address_does_not_state(name):
+    inputs, problems = from_query(f"job={quote_plus(name)}")
+    assert problems == ()
+    assert {field: getattr(inputs, field) for field in jobs.FILLED} == jobs.asked(name)
+    stranger = accelerator_facts()[inputs.device].kind not in scenarios()[name].kinds
+    assert inputs.have == SOURCES[4 if stranger else 0]
+    assert jobs.changes(inputs) == []
+    chosen, _ = from_query(f"job={quote_plus(name)}&device=NVIDIA+GeForce+RTX+4090&count=2&score=10&batch=8")
+    assert (chosen.have, chosen.count, chosen.score, chosen.batch) == (SOURCES[0], 2, 10, 8)
+    assert chosen.wait == jobs.asked(name)["wait"]
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_an_address_says_of_a_job_only_what_was_changed(name):
+    at = app()
+    at.selectbox(key="job").select(name).run()
+    assert set(at.query_params) <= {"job", "have", *LENGTHS}
+    at.select_slider(key="score").set_value(0).run()  # the usual one, but not of this job
+    lengths = "".join(f"&{each}={FIELDS[each].label(at.session_state[each])}" for each in LENGTHS)
+    reopened, _ = from_query(f"job={quote_plus(name)}&score=0{lengths}")
+    assert reopened.score == at.session_state.score == 0
+
+
+HELD_MODEL = {"models": HELD[1], "device": "NVIDIA H100 SXM5 80GB", "batch": 50, "family": FAMILIES[0]}
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [
+        ({"model": "Llama 3.1 70B"}, "Llama 3.1 70B"),
+        ({"model": "Llama 3.1 8B", "layers": 40}, "Llama 3.1 8B, changed"),
+        ({"model": "MoE 175B (32 experts, top-2)"}, "MoE 175B (32 experts, top-2)"),  # which no survey of all tries
+    ],
+)
+def test_the_sidebars_model_can_be_held(stated, name):
+    chosen = Inputs(**HELD_MODEL, **stated)
+    found = recommended(chosen)
+    assert list(found.found.catalog.models) == [name] == [found.pick.scenario.model.name]
+    assert not any("Why this scale" in reason for reason in jobs.said(found, None))
+    taken = jobs.taken(chosen, found.pick)
+    assert (taken.model, taken.sizes) == (chosen.model, chosen.sizes)
+    assert records.scenario(taken) == found.pick.scenario
+    assert recommended(taken).pick.scenario == found.pick.scenario
+
+
+def test_a_held_model_with_changed_sizes_is_used_with_them():
+    at = app(Inputs(**HELD_MODEL, model="Llama 3.1 8B", layers=40))
+    assert "**Llama 3.1 8B, changed in " in at.main.markdown[0].value
+    button(at, "Use this one").click().run()
+    assert button(at, "In use on every page").disabled and at.session_state.layers == 40
+    assert not at.exception
+
+
+@pytest.mark.parametrize(("least", "largest"), [(60e9, 80e9), (0, 4e9), (25e9, inf)])
+def test_models_can_be_held_to_a_range_of_sizes(least, largest):
+    chosen = Inputs(**L40S | {"count": 8}, models=HELD[2], least=least, largest=largest, batch=8)
+    found, every = recommended(chosen), recommended(replace(chosen, models=HELD[0]))
+    assert set(found.found.catalog.models) == {
+        name for name, model in every.found.catalog.models.items() if least <= parameters(model) <= largest
+    }
+    names = [item.scenario.model.name for item in every.ranked.models]
+    assert [item.scenario.model.name for item in found.ranked.models] == [
+        name for name in names if name in found.found.catalog.models
+    ]
+    assert found.pick.scenario == every.ranked.of(found.pick.scenario.model.name)[0].scenario
+
+
+def test_where_no_model_is_of_the_sizes_the_page_says_so():
+    at = app(Inputs(models=HELD[2], least=1e12, largest=0.5e9))
+    assert at.main.markdown[0].value.startswith("**No model is of these sizes**")
+
+
+def sidebar_of(at):
+    return {each.key: each for each in (*at.sidebar.selectbox, *at.sidebar.select_slider)}
+
+
+def test_on_recommend_the_sidebar_greys_what_the_recommendation_chooses():
+    chosen = {"model", "weights", "cache", "tp", "pp", "ep", "copies"}
+    at = app(asking("Code generation"))
+    assert {name for name, each in sidebar_of(at).items() if each.disabled} == chosen
+    assert "workload" not in sidebar_of(at)
+    assert any("Of the job “Code generation”" in each.value for each in at.sidebar.caption)
+    at.selectbox(key="models").select(HELD[1]).run()
+    at.selectbox(key="have").select(SOURCES[4]).run()
+    assert {name for name, each in sidebar_of(at).items() if each.disabled} == chosen - {"model"} | {"device"}
+    at.selectbox(key="model").select("Llama 3.1 70B").run()
+    at.select_slider(key="score").set_value(0).run()
+    assert "**Llama 3.1 70B in " in at.main.markdown[0].value
+    at.selectbox(key="job").select(OWN_LOAD).run()
+    assert "workload" in sidebar_of(at)
+    at.switch_page("pages/memory.py").run()
+    assert not any(each.disabled for each in sidebar_of(at).values()) and "workload" in sidebar_of(at)
+    assert not at.exception

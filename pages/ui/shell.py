@@ -110,10 +110,16 @@ def head(title: str) -> tuple[Scenario, Estimate]:
     return scenario, figures
 
 
+TOLD = 3  # problems of a link that are told at once, the others behind a click
+
+
 def problems() -> None:
-    """What the link asked for and could not be used, once."""
-    for problem in st.session_state.get("problems", ())[:8]:
-        st.warning(problem)
+    """What the link asked for and could not be used, until something is changed; what makes no sense together."""
+    found = [f"- {problem}" for problem in session.problems()]
+    if found:
+        st.warning("\n".join(found[:TOLD]))
+    if found[TOLD:]:
+        st.expander(f"… and {len(found) - TOLD} more that the link could not have").markdown("\n".join(found[TOLD:]))
     chosen = inputs()
     sized, wrong = model(chosen)
     if not divides(sized, chosen.tp):

@@ -1,58 +1,102 @@
 """What has the visitor chosen? The inputs as the session holds them, the imported model and the calibration."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from calculators.architecture import Architecture
+from pages.ui.links.asked import LENGTHS, unstated
 from pages.ui.links.calibration import Calibration, read_calibration
 from pages.ui.links.field import Number
 from pages.ui.links.fields import FIELDS, NAMES, Inputs
-from pages.ui.links.query import from_query
-from pages.ui.links.values import PRESET, SIZES
+from pages.ui.links.query import from_query, stated
+from pages.ui.links.values import SIZES
 from presets.catalog import WHAT_IFS, model_facts, models, sizes_of, what_if_sizes, workload_facts
 from presets.importing import AS_STORED, Imported, from_link
 
 LOAD = {"batch": "batch", "prompt": "prompt_tokens", "output": "output_tokens"}
 
 
-def start() -> None:
-    """On a session's first run: take the link's inputs into the session, and keep what could not be used.
+def start(page: str) -> bool:
+    """Take what the address says into the session, before anything reads it; whether the page must begin anew.
 
-    Later, where the browser's Back has brought another model, which calls nothing: give it its sizes.
+    On a session's first run: the link's inputs, and what could not be used. Later, where the browser's Back brought
+    the address, which calls nothing: what it states, of this page too, so that all read the same. Of a page that was
+    left, Streamlit keeps no settings in the address, and adds them one by one on the next visit: at an address without
+    them, those that it lacks stay as the session has them, for which the run must no longer be one of Back, which would
+    give their widgets the defaults.
     """
-    if "problems" in st.session_state:
-        if st.session_state.get("sized") != st.session_state.get("model"):
-            follow_address()
-        return
+    before, st.session_state.page = st.session_state.get("page"), page
     query = urlencode([(name, text) for name in st.query_params for text in st.query_params.get_all(name)])
-    inputs, problems = from_query(query)
-    for name in NAMES:
-        st.session_state[name] = getattr(inputs, name)
-    own = own_sizes(inputs.model)
-    for name in WHAT_IFS:
-        st.session_state[name] = inputs.sizes.get(name, own.get(name, SIZES[name][0]))
-    st.session_state.problems, st.session_state.sized = problems, inputs.model
+    if "problems" not in st.session_state:
+        inputs, st.session_state.problems = from_query(query)
+        st.session_state.arrived = {}  # the settings that each page had when it was last come to, by page
+        for name in NAMES:
+            st.session_state[name] = getattr(inputs, name)
+        take_sizes(inputs.model, inputs.sizes)
+        _spell(inputs)
+    elif came_back():
+        values, _ = stated(query)
+        own = {name: value for name, value in values.items() if page in FIELDS[name].pages}
+        lacks = before != page or own.items() < st.session_state.arrived.get(page, {}).items()
+        for name, field in FIELDS.items():
+            if name in values or not field.pages or (page in field.pages and not lacks):
+                st.session_state[name] = values.get(name, usual(name, values))
+        take_sizes(st.session_state.model, values)
+        return lacks
+    elif before != page:
+        for name in LENGTHS:  # which only a job may have filled, so that no address states them yet
+            st.session_state[name] = st.session_state[name]
+        st.session_state.arrived[page] = {
+            name: st.session_state[name]
+            for name, field in FIELDS.items()
+            if page in field.pages and st.session_state[name] != usual(name)
+        }
+    return False
+
+
+def _spell(inputs: Inputs) -> None:
+    """Give the address of a link its numbers as widgets write them, which would drop another text."""
     bare = [name for name in st.query_params if name in NAMES and isinstance(FIELDS[name], Number)]
     written = {name: FIELDS[name].label(getattr(inputs, name)) for name in bare}
-    if any(st.query_params[name] != text for name, text in written.items()):  # a widget would drop another text
+    if any(st.query_params[name] != text for name, text in written.items()):
         st.query_params.update(written)
         st.rerun()
 
 
-def follow_address() -> None:
-    """Give the sizes what the address says of them, or the model's own."""
-    reset_sizes()
+def problems() -> tuple[str, ...]:
+    """What the link asked for and could not be used, a sentence each, until the visitor changes something."""
+    chosen = inputs()
+    if st.session_state.problems and st.session_state.setdefault("opened", chosen) != chosen:
+        st.session_state.problems = ()
+    return tuple(st.session_state.problems)
+
+
+def came_back() -> bool:
+    """Whether the browser's Back or Forward brought this run, so that its address rules over what was chosen."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
+def usual(name: str, stated: Mapping[str, Any] = st.session_state) -> Any:
+    """What an input is where the address does not state it: on Recommend as the job asks, else its default."""
+    default = FIELDS[name].default
+    if st.session_state.get("page") != "recommend" or name in LENGTHS:
+        return default
+    return unstated({each: stated[each] for each in ("job", "device", "count") if each in stated}).get(name, default)
+
+
+def take_sizes(model: str, stated: Mapping[str, Any]) -> None:
+    """Give the what-if sizes what is stated of them, or the model's own values."""
+    own = own_sizes(model)
     for name in WHAT_IFS:
-        with suppress(ValueError):
-            size = FIELDS[name].read(st.query_params.get(name, PRESET))
-            if size is not None:
-                st.session_state[name] = size
+        size = stated.get(name)
+        st.session_state[name] = own.get(name, SIZES[name][0]) if size is None else size
 
 
 def inputs() -> Inputs:
@@ -144,9 +188,7 @@ def forget() -> None:
 
 def reset_sizes() -> None:
     """Give the what-if sizes the chosen model's own values."""
-    st.session_state.sized = st.session_state.model
-    for name, value in own_sizes(st.session_state.model).items():
-        st.session_state[name] = value
+    take_sizes(st.session_state.model, {})
 
 
 def fill_load() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from calculators.architecture import Architecture
 from calculators.hardware import MemoryRule
-from pages.ui.controls.session import inputs, options, own_sizes, reset_sizes
+from pages.ui.controls.session import inputs, options, own_sizes, reset_sizes, usual
 from pages.ui.links.fields import FIELDS
 from pages.ui.links.values import SIZES
 
@@ -15,7 +15,7 @@ from pages.ui.links.values import SIZES
 def choice(name: str, label: str, **settings: Any) -> Any:
     """A select box over an input's values."""
     values = options(name)
-    return st.selectbox(label, values, values.index(FIELDS[name].default), key=name, bind="query-params", **settings)
+    return st.selectbox(label, values, values.index(usual(name)), key=name, bind="query-params", **settings)
 
 
 def segments(name: str, label: str, **options: Any) -> Any:
@@ -30,7 +30,7 @@ def steps(name: str, label: str, **options: Any) -> Any:
     """A slider through an input's round values."""
     field = FIELDS[name]
     return st.select_slider(
-        label, field.options, field.default, format_func=field.label, key=name, bind="query-params", **options
+        label, field.options, usual(name), format_func=field.label, key=name, bind="query-params", **options
     )
 
 

@@ -167,6 +167,9 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             maker=_choice(
                 (values.ANY_MAKER, *sorted({facts.vendor for facts in accelerator_facts().values()})), values.ANY_MAKER
             ),
+            models=_choice(values.HELD, values.HELD[0]),
+            least=_counts((0, *values.BILLIONS), 0),
+            largest=_counts((*values.BILLIONS, inf), inf),
         ),
         **_on(
             ("formats",),

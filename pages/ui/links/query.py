@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from pages.ui.links.asked import unstated
 from pages.ui.links.field import plain_text
 from pages.ui.links.fields import FIELDS, SHARED, Inputs
 from pages.ui.links.values import PRESET
@@ -64,10 +65,11 @@ def compared(text: str) -> "tuple[Any, ...]":
             if name not in SHARED:
                 raise ValueError("expected the fields of scenarios, as the Compare page writes them")
             given[name] = label
-        inputs, problems = from_query(urlencode(given))
-        if problems:
-            raise ValueError(problems[0])
-        found.append(inputs)
+        values, wrong = stated(urlencode(given))
+        if wrong:
+            name, why = wrong[0]
+            raise ValueError(f"in its scenario {len(found) + 1}, {name} {why}")
+        found.append(Inputs(**values))
     return tuple(found)
 
 
@@ -80,29 +82,43 @@ def _quoted(text: str) -> str:
 def from_query(query: str) -> tuple[Inputs, tuple[str, ...]]:
     """The inputs that a query string asks for, and a sentence for each thing in it that could not be used.
 
-    Never raises: an unusable value falls back to the default, and the sentence says which, why and what would be right.
+    What it does not state is as the job asks that it names, or at its default. Never raises: an unusable value falls
+    back to that too, and the sentence says which, why and what would be right.
+    """
+    values, wrong = stated(query)
+    inputs = Inputs(**(unstated(values) | values))
+    return inputs, tuple(
+        f"{name} {why}; {FIELDS[name].label(getattr(inputs, name)) or 'none'} was used." if name in FIELDS else why
+        for name, why in wrong
+    )
+
+
+def stated(query: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The inputs that a query string states, and (name, what is wrong) of those that cannot be used.
+
+    What is wrong with no one input is a whole sentence under an empty name.
     """
     given: dict[str, list[str]] = {}
     try:
         pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True, max_num_fields=200, errors="replace")
     except ValueError:
-        return Inputs(), ("The link has more than 200 fields; none was used.",)
+        return {}, [("", "The link has more than 200 fields; none was used.")]
     for name, text in pairs:
         given.setdefault(name, []).append(text)
-    problems = []
+    wrong: list[tuple[str, str]] = []
     values: dict[str, Any] = {}
     version = given.pop("v", [VERSION])
     if version != [VERSION]:
-        problems.append(
+        said = (
             f"The link is of version {_quoted(version[0])}, this page reads version {VERSION}: what it knows was used."
         )
+        wrong.append(("", said))
     for name, texts in sorted(given.items(), key=lambda item: item[0] != "own"):  # it adds a model to choose
         if name not in FIELDS:
-            problems.append(f"{_quoted(name)} is no input of this page and was left out.")
+            wrong.append(("", f"{_quoted(name)} is no input of this page and was left out."))
             continue
-        default = FIELDS[name].label(FIELDS[name].default)
         if len(texts) > 1:
-            problems.append(f"{name} stands {len(texts)} times in the link; {default or 'none'} was used.")
+            wrong.append((name, f"stands {len(texts)} times in the link"))
             continue
         field = FIELDS[name]
         if name == "model" and values.get("own"):
@@ -110,5 +126,5 @@ def from_query(query: str) -> tuple[Inputs, tuple[str, ...]]:
         try:
             values[name] = field.read(texts[0])
         except ValueError as error:
-            problems.append(f"{name} cannot be {_quoted(texts[0])}: {error}; {default or 'none'} was used.")
-    return Inputs(**values), tuple(problems)
+            wrong.append((name, f"cannot be {_quoted(texts[0])}: {error}"))
+    return values, wrong

@@ -70,6 +70,11 @@ NETWORKS = (10, 25, 50, 100, 200, 400, 800)  # Gbit/s, one direction of one devi
 ANYWHERE = "any country"
 VIEWS = ("Memory", "Cost", "Savings", "Smaller")
 KEPT = tuple(i / 20 for i in range(1, 21))
+HELD = ("all", "this one", "by size")  # what a recommendation may choose from; this: the sidebar's
+# Numbers of parameters between the usual ones, so that what is called a 70B lies between 60 and 80.
+BILLIONS = tuple(
+    each * 1e9 for each in (0.5, 1, 2, 4, 6, 10, 15, 20, 25, 40, 60, 80, 100, 150, 200, 300, 500, 600, 700, 1000)
+)
 NO_DEVICE, ANY_MAKER, ANY_KIND = "nothing else", "any maker", "any kind"
 ANY_PROVIDER, ANY_REGION = "any provider", "any region"
 # Sizes that a visitor may try out: lowest, highest, step.

@@ -27,22 +27,7 @@ def recommendation(found: Recommendation, ways: Sequence[Obstacle] = ()) -> str:
     need, pick = found.need, found.pick
     load = load_of(need)
     if pick is None:
-        if not found.rejected:
-            return (
-                "**Nothing can be tried**: there is no such device at these prices, or the engine runs on none. "
-                "Choose other devices, another provider or region, or other weight formats."
-            )
-        if ways:
-            told = all(way.candidate.known for way in ways)
-            why = "any one of these limits given up would be enough."
-            if not ways[1:]:
-                why = f"in the way {'stand' if ways[0].limits[1:] else 'stands'} {_limits(found, ways[0])}."
-            return f"**{'Nothing would do' if told else 'Nothing is known to do'}** for {load}: {why}"
-        nearest = found.rejected[0]
-        return (
-            f"**Nothing would do** for {load}, however far one or two limits were moved. Nearest is "
-            f"{combination(nearest)}: {'; '.join(nearest.limits)}. Allow more or larger devices."
-        )
+        return _nothing(found, ways, load)
     scenario, figures = pick.scenario, pick.estimate
     reason = {
         "best quality": "the highest score of all that would do and have one",
@@ -84,6 +69,28 @@ def _in_flight(found: Recommendation, pick: Candidate) -> str:
     return (
         f" (one alone; with all {int(given.workload.batch):,} in flight on average "
         f"{show_seconds(served.first_token_s)} and {least(given)}{show_seconds(served.token_s)})"
+    )
+
+
+def _nothing(found: Recommendation, ways: Sequence[Obstacle], load: str) -> str:
+    """Why nothing is recommended, in words."""
+    if not found.found.catalog.models:
+        return "**No model is of these sizes**: allow a smaller least or a larger most of parameters."
+    if not found.rejected:
+        return (
+            "**Nothing can be tried**: there is no such device at these prices, or the engine runs on none. "
+            "Choose other devices, another provider or region, or other weight formats."
+        )
+    if ways:
+        told = all(way.candidate.known for way in ways)
+        why = "any one of these limits given up would be enough."
+        if not ways[1:]:
+            why = f"in the way {'stand' if ways[0].limits[1:] else 'stands'} {_limits(found, ways[0])}."
+        return f"**{'Nothing would do' if told else 'Nothing is known to do'}** for {load}: {why}"
+    nearest = found.rejected[0]
+    return (
+        f"**Nothing would do** for {load}, however far one or two limits were moved. Nearest is "
+        f"{combination(nearest)}: {'; '.join(nearest.limits)}. Allow more or larger devices."
     )
 
 

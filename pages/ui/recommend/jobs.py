@@ -1,8 +1,8 @@
 """What does a job ask of a recommendation, what did the visitor change of it, and how is what was found put to use?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from math import inf, isfinite, log
+from math import inf, isfinite
 from typing import Any
 
 import streamlit as st
@@ -11,9 +11,10 @@ from calculators.architecture import parameters
 from calculators.recommend import GOALS, Candidate, Recommendation, obstacles
 from pages.ui.controls import session
 from pages.ui.explain import wording
+from pages.ui.links.asked import asked, nearest
 from pages.ui.links.field import counted
 from pages.ui.links.fields import FIELDS, SHARED, Inputs
-from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, FAMILIES, NO_DEVICE, OWN_LOAD, SOURCES, kind_of
+from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, HELD, NO_DEVICE, OWN_LOAD, SOURCES
 from pages.ui.recommend import answer, needs, stock, why
 from presets.catalog import accelerator_facts
 from presets.rents import cheapest, quoted, usual_usd
@@ -25,34 +26,6 @@ FILLED = {
     "wait": "first token", "step": "each further token", "reads": "context", "bench": "benchmark", "score": "score",
     "watts": "power", "hits": "cached prompt", "where": "devices", "family": "formats",
 }  # fmt: skip
-LENGTHS = ("prompt", "output", "batch")  # the sidebar's
-
-
-def nearest(options: Iterable[float], value: float) -> float:
-    """The option that is the fewest times off a value."""
-    if value in (0, inf):
-        return value
-    return min((each for each in options if 0 < each < inf), key=lambda each: abs(log(each / value)))
-
-
-def asked(name: str) -> dict[str, Any]:
-    """What a job asks, by input, on the sliders' steps; of one's own load, no limits but the usual ones.
-
-    What many ask of at once is run by a server.
-    """
-    if name == OWN_LOAD:
-        return {field: FIELDS[field].default for field in FILLED if field not in LENGTHS}
-    job = scenarios()[name]
-    figures = {
-        "prompt": job.prompt_tokens, "output": job.output_tokens, "batch": job.requests, "rate": job.requests_per_s,
-        "wait": job.first_token_s * 1e3, "step": job.token_s * 1e3, "reads": job.context_tokens, "score": job.score,
-        "watts": job.power_w, "hits": job.cached_share,
-    }  # fmt: skip
-    found: dict[str, Any] = {field: nearest(FIELDS[field].options, value) for field, value in figures.items()}
-    many = job.requests > 1 or job.requests_per_s > 0
-    return found | {
-        "bench": job.benchmark, "where": kind_of(job.kinds), "family": FAMILIES[0] if many else FAMILIES[3],
-    }  # fmt: skip
 
 
 def fill() -> None:
@@ -173,7 +146,7 @@ def price_list(chosen: Any, pick: Candidate | None) -> str:
 def taken(chosen: Any, pick: Candidate) -> Any:
     """The inputs with a pick as their scenario; what it shares a row with of the devices one has stays in the budget.
 
-    Requests in flight are on the slider's next lower step.
+    Requests in flight are on the slider's next lower step. A model that is held keeps the sizes that it has.
     """
     scenario = pick.scenario
     where, device = scenario.deployment, str(scenario.deployment.accelerator.name)
@@ -188,9 +161,10 @@ def taken(chosen: Any, pick: Candidate) -> Any:
             for name, value in ((name, other), (number, nearest(FIELDS[number].options, count)))
         }
         chosen = replace(chosen, **first, **kept)
+    held = chosen.models == HELD[1]
     return replace(
         chosen,
-        model=scenario.model.name,
+        model=chosen.model if held else scenario.model.name,
         weights=scenario.weight_format.name,
         cache=scenario.cache_format.name,
         device=device,
@@ -201,7 +175,7 @@ def taken(chosen: Any, pick: Candidate) -> Any:
         engine=scenario.engine.name,
         batch=max(each for each in FIELDS["batch"].options if each <= scenario.workload.batch),
         **dict.fromkeys(("fraction", "chunk", "seqs", "gpulayers"), AUTO),
-        **{name: None for name in chosen.sizes},
+        **({} if held else dict.fromkeys(chosen.sizes)),
     )
 
 
@@ -213,7 +187,7 @@ def use(inputs: Any) -> None:
     for name in (*SHARED, *OWNED):
         if getattr(inputs, name) is not None:
             st.session_state[name] = getattr(inputs, name)
-    session.reset_sizes()
+    session.take_sizes(inputs.model, inputs.sizes)
 
 
 ONWARD = {

@@ -1,12 +1,14 @@
 """What is asked of a recommendation? The need and the budget that follow from the inputs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 
+from calculators.architecture import Architecture, parameters
 from calculators.estimate import Workload
 from calculators.recommend import Budget, Need
 from pages.ui.links.fields import Inputs
-from pages.ui.links.values import ANY_KIND, ANY_MAKER, NO_DEVICE, SOURCES
+from pages.ui.links.values import ANY_KIND, ANY_MAKER, HELD, NO_DEVICE, SOURCES
 from pages.ui.recommend.stock import RENTED, market, rents
 from presets.catalog import accelerator_facts
 
@@ -65,3 +67,10 @@ def owned(chosen: Inputs) -> dict[str, int]:
         if device != NO_DEVICE:
             found[device] = found.get(device, 0) + count
     return found
+
+
+def sized(chosen: Inputs, models: Mapping[str, Architecture]) -> Mapping[str, Architecture]:
+    """The models of the sizes that the visitor asks for: stored parameters, from the least to the largest."""
+    if chosen.models != HELD[2]:
+        return models
+    return {name: model for name, model in models.items() if chosen.least <= parameters(model) <= chosen.largest}

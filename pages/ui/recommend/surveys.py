@@ -9,8 +9,11 @@ from time import monotonic
 
 import streamlit as st
 
+from calculators.architecture import Architecture
 from calculators.recommend import Budget, Need, Survey, survey
+from pages.ui.controls.records import model
 from pages.ui.links import fields
+from pages.ui.links.values import HELD
 from pages.ui.recommend import needs, stock
 
 SILENT_S = 0.5  # shorter work shows no progress
@@ -20,14 +23,17 @@ _told: ContextVar[Callable[[float], None] | None] = ContextVar("_told", default=
 @lru_cache(maxsize=4)  # some 20 to 100 MB each
 def _surveyed(
     need: Need, devices: tuple[tuple[str, int], ...], vendors: frozenset[str], buys: bool, family: str,
-    engine: str, fit: str, own: str, provider: str, region: str,
+    engine: str, fit: str, own: str, provider: str, region: str, alone: Architecture | None,
 ) -> Survey:  # fmt: skip
     budget = Budget(devices=dict(devices), vendors=vendors, usd_to_buy=0.0 if buys else inf)
-    return survey(need, budget, stock.catalog(family, engine, fit, own, provider, region), _told.get())
+    catalog = stock.catalog(family, engine, fit, own, provider, region)
+    if alone is not None:
+        catalog = replace(catalog, models={alone.name: alone})
+    return survey(need, budget, catalog, _told.get())
 
 
 def surveyed(chosen: fields.Inputs) -> Survey:
-    """The survey of the visitor's job and devices; a bar shows how far it is where it takes a while."""
+    """The survey of the visitor's job, devices and models; a bar shows how far it is where it takes a while."""
     job, money = needs.job(chosen), needs.budget(chosen)
     place, began = st.empty(), monotonic()
 
@@ -35,14 +41,20 @@ def surveyed(chosen: fields.Inputs) -> Survey:
         if monotonic() - began > SILENT_S:
             place.progress(share, "Trying every combination …")
 
+    alone = model(chosen)[0] if chosen.models == HELD[1] else None
     token = _told.set(tell)
     try:
         devices = tuple(sorted(money.devices.items()))
         found = _surveyed(
             job, devices, money.vendors, money.buys, chosen.family, stock.server(chosen.engine),
-            chosen.fit, chosen.own, *stock.market(chosen),
+            chosen.fit, chosen.own, *stock.market(chosen), alone,
         )  # fmt: skip
     finally:
         _told.reset(token)
         place.empty()
-    return replace(found, catalog=replace(found.catalog, quality=stock.scores(chosen.bench)))
+    some = needs.sized(chosen, found.catalog.models)
+    return replace(
+        found,
+        catalog=replace(found.catalog, models=some, quality=stock.scores(chosen.bench)),
+        blocks=tuple(block for block in found.blocks if block.model.name in some),
+    )

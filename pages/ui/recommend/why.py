@@ -19,7 +19,7 @@ def reasons(found: Recommendation) -> list[str]:
         return []
     given, model = pick.scenario, pick.scenario.model
     said = []
-    if isfinite(pick.quality):
+    if isfinite(pick.quality) and len(found.found.catalog.models) > 1:
         said.append(f"**Why this scale.** {_why_scale(found, pick)}")
     other = next(
         (item for item in found.ranked.of(model.name).forms if item.scenario.weight_format != given.weight_format), None
@@ -81,7 +81,7 @@ def _why_scale(found: Recommendation, pick: Candidate) -> str:
                 f"{other} scores more ({item.quality:.1f} in {item.scenario.weight_format.name}) but comes no nearer "
                 f"than on {devices_text(item.scenario)}: {'; '.join(item.limits)}.{beside}"
             )
-    return "No other model with a published score has a higher one."
+    return "No other model that was tried has a higher published score."
 
 
 def _better_format(found: Recommendation, pick: Candidate) -> str:
@@ -110,7 +110,7 @@ def too_short(found: Recommendation) -> str:
     tokens = reads(found.need)
     models = found.found.catalog.models.values()
     short = [model for model in models if model.max_context < tokens]
-    if 4 * len(short) < len(models):
+    if not short or 4 * len(short) < len(models):
         return ""
     return (
         f"The model must read {tokens:,} tokens: {len(short)} of {len(models)} models read no more than "
