@@ -43,30 +43,36 @@ def doubts(found: Recommendation, item: Candidate) -> dict[str, str]:
         if low * need.requests_per_s <= batch < high * need.requests_per_s:
             may = "keep up with" if "requests a second" in item.broken else "fall short of"
             said["requests a second"] = f"it may {may} {load_of(need)}, by the 80 % interval of its times"
-    said |= _in_flight(found, item)
+    said |= in_flight(found, item)
     score = _score(found, item)
     return said | ({"score": score} if score else {})
 
 
-def _in_flight(found: Recommendation, item: Candidate) -> dict[str, str]:
-    """The limits that one request alone keeps and the mean of all requests in flight does not."""
+def in_flight(found: Recommendation, item: Candidate, *, surely: bool = False) -> dict[str, str]:
+    """The limits that one request alone keeps and the mean of all requests in flight does not, by name, with the mean
+    in words; those too that it may not keep by its interval, unless `surely`."""
     need, given = found.need, item.scenario
     if not need.in_flight or given.workload.batch <= 1 or not given.model.generates:
         return {}
-    served, many = serve(given), f"with all {int(given.workload.batch):,} requests in flight"
-    told = {
-        "first token": ("the first token takes", served.first_token_s, need.first_token_s),
-        "time per token": ("each further token takes", served.token_s, need.token_s),
-        "time of a request": ("a request takes", served.request_s, need.request_s),
-    }
-    said = {
-        name: f"{many} {what} {show_seconds(figure)} on average, over its limit of {show_seconds(limit)}"
-        for name, (what, figure, limit) in told.items()
-        if figure > limit and name not in item.broken
-    }
+    served = serve(given)
+    spans = intervals(given, item.estimate)
+    said = {}
+    for name, what, span, figure, limit in (
+        ("first token", "the first token takes", spans.first_token.span, served.first_token_s, need.first_token_s),
+        ("time per token", "each further token takes", spans.token.span, served.token_s, need.token_s),
+        ("time of a request", "a request takes", spans.request, served.request_s, need.request_s),
+    ):
+        if name in item.broken:
+            continue
+        mean = f"in flight {what} {show_seconds(float(figure))} on average"
+        if figure > limit:
+            said[name] = f"{mean}, over its limit of {show_seconds(limit)}"
+        elif not surely and span.of(float(figure))[1] > limit:
+            shown = show_interval(span.of(float(figure)), show_seconds)
+            said[name] = f"{mean}, {shown} by the 80 % interval, around its limit of {show_seconds(limit)}"
     kept = not need.requests_per_s or need.requests_per_s * served.request_s <= given.workload.batch
     if not kept and "requests a second" not in item.broken:
-        said["requests a second"] = f"{many} it answers {digits(float(served.requests_per_s))} a second"
+        said["requests a second"] = f"in flight it answers {digits(float(served.requests_per_s))} a second"
     return said
 
 

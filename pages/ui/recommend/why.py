@@ -3,11 +3,13 @@
 from itertools import islice
 from math import isfinite
 
+import numpy as np
+
 from calculators.recommend import GOALS, Candidate, Recommendation, deployments, reads
 from pages.ui.explain.answers import cut_of, devices_text
 from pages.ui.explain.wording import listed, show_seconds, show_usd
 from pages.ui.recommend.answer import LIMIT_NAMES, answer_time, combination, price_of, token_price
-from pages.ui.recommend.doubts import doubts, uncertain
+from pages.ui.recommend.doubts import doubts, in_flight, uncertain
 
 BINDS = 0.85  # of its limit; a figure below it leaves room
 
@@ -20,11 +22,11 @@ def reasons(found: Recommendation) -> list[str]:
     given, model = pick.scenario, pick.scenario.model
     said = []
     if isfinite(pick.quality) and len(found.found.catalog.models) > 1:
-        said.append(f"**Why this scale.** {_why_scale(found, pick)}")
+        said.append(f"**Why this scale.** {_why_scale(found, pick)}{_for_less(found, pick)}")
     other = next(
         (item for item in found.ranked.of(model.name).forms if item.scenario.weight_format != given.weight_format), None
     )
-    next_best = _next_best(pick, other) if other else f"No other format of {model.name} would do here."
+    next_best = _next_best(found, pick, other) if other else f"No other format of {model.name} would do here."
     said.append(f"**Why {given.weight_format.name}.** {_better_format(found, pick)}{next_best}")
     shares = pick.shares
     if shares:
@@ -37,7 +39,8 @@ def reasons(found: Recommendation) -> list[str]:
     open_questions = uncertain(found, pick)
     if open_questions:
         text = "; ".join(open_questions)
-        said.append(f"**Not certain.** {text[0].upper()}{text[1:]}.{_surer(found, pick)}")
+        surer = _surer(found, pick) if doubts(found, pick) else ""
+        said.append(f"**Not certain.** {text[0].upper()}{text[1:]}.{surer}")
     return said
 
 
@@ -57,16 +60,38 @@ def _surer(found: Recommendation, pick: Candidate) -> str:
     return ""
 
 
+NEARLY = 0.98  # of the pick's score
+LESS = 0.5  # of its cost
+
+
+def _for_less(found: Recommendation, pick: Candidate) -> str:
+    """What scores nearly as much for half the money or less, where the best score is asked for; empty for none."""
+    spends = found.budget.buys or isfinite(found.budget.hourly_usd)
+    if found.need.goal != GOALS[0] or not (spends and found.priced):
+        return ""
+    models = found.ranked.models
+    scores, costs = models.column("quality"), models.column("cost_usd")
+    most = LESS * (pick.usd_to_buy if found.budget.buys else pick.usd_per_hour)
+    near = np.flatnonzero((scores >= NEARLY * pick.quality) & (costs <= most))
+    for place in near[np.argsort(costs[near], kind="stable")][:TRIED]:
+        item = models[int(place)]
+        if not in_flight(found, item, surely=True):
+            less = pick.quality - item.quality
+            how = f"{less:.1f} less" if less >= 0.05 else "as much"
+            return f" For less: {combination(item)} scores {item.quality:.1f}, {how}, for {price_of(found, item)}."
+    return ""
+
+
 def _why_scale(found: Recommendation, pick: Candidate) -> str:
     """What scores more and why it was not taken: it costs more or is slower, or breaks a limit."""
     need, name = found.need, pick.scenario.model.name
     does = next((item for item in found.ranked.above(pick.quality).models if item.scenario.model.name != name), None)
     if does is not None:
-        costs = {
-            GOALS[1]: price_of(found, does),
-            GOALS[2]: answer_time(found, does),
-            GOALS[3]: token_price(found, does),
-        }[need.goal]
+        flight = in_flight(found, does, surely=True)
+        if flight:
+            why = "; ".join(flight.values())
+            return f"{combination(does)} scores more ({does.quality:.1f}) and would do for one alone, but {why}."
+        costs = {GOALS[2]: answer_time, GOALS[3]: token_price}.get(need.goal, price_of)(found, does)
         return f"{combination(does)} scores more ({does.quality:.1f}) and would do, but for {costs}."
     for item in found.rejected.above(pick.quality).models:
         other = item.scenario.model.name
@@ -118,7 +143,7 @@ def too_short(found: Recommendation) -> str:
     )
 
 
-def _next_best(pick: Candidate, other: Candidate) -> str:
+def _next_best(found: Recommendation, pick: Candidate, other: Candidate) -> str:
     """How the next best format of the same model differs, in the figures that count."""
     name = other.scenario.weight_format.name
     parts = []
@@ -133,6 +158,6 @@ def _next_best(pick: Candidate, other: Candidate) -> str:
         parts.append(f"takes {show_seconds(faster)} for each token instead of {show_seconds(now)}")
     if isfinite(other.usd_per_hour) and other.usd_per_hour != pick.usd_per_hour:
         parts.append(f"costs {show_usd(other.usd_per_hour)} an hour instead of {show_usd(pick.usd_per_hour)}")
-    return (
-        f"The next best, {name}, {listed(parts)}." if parts else f"The next best, {name}, is as good by all of these."
-    )
+    flight = in_flight(found, other, surely=True)
+    text = listed(parts) if parts else "is as good by all of these"
+    return f"The next best, {name}, {text}{'; but ' + '; '.join(flight.values()) if flight else ''}."
