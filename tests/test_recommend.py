@@ -598,7 +598,7 @@ def test_a_narrower_cache_rescues_before_anything_dearer():
 @pytest.mark.parametrize(
     ("need", "budget", "words"),
     [
-        (Need(workload=Workload(batch=16)), Budget(devices={H100: 1}, usd_per_hour=2.9), "$2.95 an hour allowed"),
+        (Need(workload=Workload(batch=16)), Budget(devices={H100: 1}, usd_per_hour=2.5), "$2.60 an hour allowed"),
         (Need(workload=Workload(), token_s=0.0045), Budget(devices={H100: 1}), "ms allowed for each further token"),
         (Need(workload=Workload(), quality=68.0), Budget(devices={H100: 1}), "a score of 66.7 asked for"),
         (

@@ -232,9 +232,13 @@ def test_each_obstacle_given_up_lets_something_do_and_says_what_it_breaks():
 @pytest.mark.parametrize(
     ("job", "stated", "words"),
     [
-        ("Multimodal", {"device": "NVIDIA H200 SXM", "count": 1}, "; the numbers agree: "),
+        (
+            "Multimodal",
+            {"device": "NVIDIA H200 SXM", "count": 1, "models": "by size", "least": 60e9},
+            "; the numbers agree: ",
+        ),
         ("Code generation", {"device": "NVIDIA L40S", "count": 2}, "Of that scale "),
-        ("Customer service", {"device": "NVIDIA T4", "count": 1, "score": 0}, "is 3B to 7B; "),
+        ("Customer service", {"device": "NVIDIA T4", "count": 1, "score": 0}, "would do for one alone, but in flight "),
     ],
 )
 def test_the_articles_scale_stands_beside_what_the_numbers_say(job, stated, words):

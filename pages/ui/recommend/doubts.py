@@ -1,5 +1,7 @@
 """What of a combination is uncertain? The limits that lie within the interval of a figure, on whichever side it is."""
 
+from math import inf, isfinite
+
 from calculators.recommend import Candidate, Recommendation
 from calculators.serving import serve
 from pages.ui.explain.accuracy import weights_off_bytes
@@ -46,6 +48,20 @@ def doubts(found: Recommendation, item: Candidate) -> dict[str, str]:
     said |= in_flight(found, item)
     score = _score(found, item)
     return said | ({"score": score} if score else {})
+
+
+def in_flight_shares(found: Recommendation, item: Candidate) -> dict[str, float]:
+    """How often each limit on a time goes into the mean of all requests in flight, by name."""
+    need, given = found.need, item.scenario
+    if not need.in_flight or given.workload.batch <= 1 or not given.model.generates:
+        return {}
+    served = serve(given)
+    times = {
+        "first token": (served.first_token_s, need.first_token_s),
+        "time per token": (served.token_s, need.token_s),
+        "time of a request": (served.request_s, need.request_s),
+    }
+    return {name: float(figure / limit) for name, (figure, limit) in times.items() if limit < inf and isfinite(figure)}
 
 
 def in_flight(found: Recommendation, item: Candidate, *, surely: bool = False) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pages.ui.links.asked import asked, nearest
 from pages.ui.links.field import counted
 from pages.ui.links.fields import FIELDS, SHARED, Inputs
 from pages.ui.links.values import ANY_PROVIDER, ANY_REGION, AUTO, HELD, NO_DEVICE, OWN_LOAD, SOURCES
-from pages.ui.recommend import answer, needs, stock, why
+from pages.ui.recommend import answer, doubts, needs, stock, why
 from presets.catalog import accelerator_facts
 from presets.rents import cheapest, quoted, usual_usd
 from presets.scenarios import Job, scenarios
@@ -95,7 +95,11 @@ def article(found: Recommendation, job: Job) -> str:
     )
     does = next((item for item in found.ranked.models if within(item)), None)
     if does is not None and pick is not None:
-        return f"{scales}; {named}. Of that scale {answer.combination(does)} would do: {_behind(found, pick, does)}."
+        misses = doubts.in_flight(found, does, surely=True)
+        how = f"would do for one alone, but {'; '.join(misses.values())}"
+        if not misses:
+            how = f"would do: {_behind(found, pick, does)}"
+        return f"{scales}; {named}. Of that scale {answer.combination(does)} {how}."
     fails = next((item for item in found.rejected.models if within(item)), None)
     if fails is None:
         return f"{scales}; {named}. No model of that scale was tried."

@@ -9,7 +9,7 @@ from calculators.recommend import GOALS, Candidate, Recommendation, deployments,
 from pages.ui.explain.answers import cut_of, devices_text
 from pages.ui.explain.wording import listed, show_seconds, show_usd
 from pages.ui.recommend.answer import LIMIT_NAMES, answer_time, combination, price_of, token_price
-from pages.ui.recommend.doubts import doubts, in_flight, uncertain
+from pages.ui.recommend.doubts import doubts, in_flight, in_flight_shares, uncertain
 
 BINDS = 0.85  # of its limit; a figure below it leaves room
 
@@ -28,7 +28,8 @@ def reasons(found: Recommendation) -> list[str]:
     )
     next_best = _next_best(found, pick, other) if other else f"No other format of {model.name} would do here."
     said.append(f"**Why {given.weight_format.name}.** {_better_format(found, pick)}{next_best}")
-    shares = pick.shares
+    flight = in_flight_shares(found, pick)
+    shares = {name: max(share, flight.get(name, 0.0)) for name, share in pick.shares.items()}
     if shares:
         name = max(shares, key=shares.__getitem__)
         near = "It is" if shares[name] > BINDS else "No limit is near; the nearest is"
