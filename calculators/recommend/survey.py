@@ -492,12 +492,16 @@ def _needed(memory: Floats, even: Truths, available: Grid) -> Truths:
     """The pairs of cell and stand-in of which some form comes nearer to fitting the cell than what stands for it."""
     at = np.cumsum(even) - 1
     own = available.holding.at[available.pairs.first]
-    near = memory <= NEAR
+    fits, near = memory <= 1, memory <= NEAR
     alone: Truths = even[own]
     alone[alone] = np.asarray(near.any(axis=(0, 1)))[at[own[alone]]]
     staged = np.flatnonzero(alone & (available.stand_in >= 0))
-    mine, other = (memory.take(at[places[staged]], axis=2) for places in (own, available.stand_in))
-    alone[staged] = ((mine <= NEAR) & (np.maximum(mine, 1) < other)).any(axis=(0, 1))
+    mine, other = (at[places[staged]] for places in (own, available.stand_in))
+    better: Truths = np.asarray((fits.take(mine, axis=2) & ~fits.take(other, axis=2)).any(axis=(0, 1)))
+    rest = np.flatnonzero(~better)
+    own_share, stand_ins = memory.take(mine[rest], axis=2), memory.take(other[rest], axis=2)
+    better[rest] = ((own_share > 1) & (own_share <= NEAR) & (own_share < stand_ins)).any(axis=(0, 1))
+    alone[staged] = better
     return alone
 
 
@@ -514,9 +518,12 @@ def _memory(
     held = {name: np.asarray(size)[..., at] if np.ndim(size) else size for name, size in beside.items()}
     capacity = np.maximum(np.broadcast_to(capacity_bytes(scenario(here), held), (forms[1], len(here))), 1)
     runs, keeps = (each[:, available.cells.accelerator[here]] for each in (every.runs, every.keeps))
+    capacity = np.where(runs, capacity, 0.0)  # of what a device does not run, nothing
     shares = np.empty((*forms, len(here)))
     for cache, each in enumerate(used):  # one at a time stays within a processor's cache
-        np.divide(each.take(at, axis=1), capacity, out=shares[cache])
-        shares[cache][~(runs & keeps[cache])] = inf
+        with np.errstate(divide="ignore"):
+            np.divide(each.take(at, axis=1), capacity, out=shares[cache])
+        if not keeps[cache].all():
+            shares[cache][:, ~keeps[cache]] = inf
     least = shares.argmin(axis=-1)
     return shares, np.take_along_axis(shares, least[..., None], axis=-1)[..., 0], here[least]
