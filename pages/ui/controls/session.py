@@ -33,6 +33,7 @@ def start(page: str) -> bool:
     """
     before, st.session_state.page = st.session_state.get("page"), page
     query = urlencode([(name, text) for name in st.query_params for text in st.query_params.get_all(name)])
+    anew = False
     if "problems" not in st.session_state:
         inputs, st.session_state.problems = from_query(query)
         st.session_state.arrived = {}  # the settings that each page had when it was last come to, by page
@@ -48,16 +49,17 @@ def start(page: str) -> bool:
             if name in values or not field.pages or (page in field.pages and not lacks):
                 st.session_state[name] = values.get(name, usual(name, values))
         take_sizes(st.session_state.model, values)
-        return lacks
+        anew = lacks
     elif before != page:
         for name in LENGTHS:  # which only a job may have filled, so that no address states them yet
             st.session_state[name] = st.session_state[name]
+    if before != page:
         st.session_state.arrived[page] = {
             name: st.session_state[name]
             for name, field in FIELDS.items()
             if page in field.pages and st.session_state[name] != usual(name)
         }
-    return False
+    return anew
 
 
 def _spell(inputs: Inputs) -> None:
