@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture, block_layers, tensors
@@ -240,22 +241,34 @@ def _widening_s(kind: _Kind, card: Accelerator, engine: Engine, *, decode: bool)
     return np.where(_true(kind, card, decode=decode), 0.0, each)[()]
 
 
-def _each(kinds: tuple[_Kind, ...], figure: Callable[[_Kind], Quantity]) -> Quantity:
-    """The figure of each format's kind, along an axis of formats where they differ."""
+def _by_kind(kinds: tuple[_Kind, ...], figure: Callable[[_Kind], Quantity]) -> Quantity:
+    """The figure of each kind that formats have, along an axis of kinds where there are several."""
     some = sorted(set(kinds))
     if len(some) == 1:
         return figure(some[0])
-    rows = np.stack(np.broadcast_arrays(*(np.atleast_1d(figure(kind)) for kind in some)))
-    return rows[[some.index(kind) for kind in kinds]]
+    return np.stack(np.broadcast_arrays(*(np.atleast_1d(figure(kind)) for kind in some)))
+
+
+@lru_cache(maxsize=512)
+def _places(kinds: tuple[_Kind, ...]) -> NDArray[np.intp]:
+    """The place of each format's kind among the kinds."""
+    some = sorted(set(kinds))
+    return np.array([some.index(kind) for kind in kinds], dtype=np.intp)
+
+
+def _spread(kinds: tuple[_Kind, ...], figures: Quantity) -> Quantity:
+    """Figures by kind along the axis of formats, where their kinds differ."""
+    several = len(kinds) > 1 and len(set(kinds)) > 1
+    return np.asarray(figures)[_places(kinds)] if several else figures
 
 
 def _rates(fmt: Format, part: str, card: Accelerator, engine: Engine, *, decode: bool) -> tuple[Quantity, Quantity]:
-    """FLOP/s of a device in a part's weights, and its seconds to widen one byte of them, scales included."""
+    """FLOP/s of a device by the kinds of a part's weights, and its seconds to widen one byte of each format's."""
     kinds = _kinds(fmt, part)
 
     def follow(card: Accelerator) -> tuple[Quantity, Quantity]:
-        widening_s = _each(kinds, lambda kind: _widening_s(kind, card, engine, decode=decode))
-        flops_per_s = _each(kinds, lambda kind: _multiplies(kind, card, engine, decode=decode))
+        widening_s = _spread(kinds, _by_kind(kinds, lambda kind: _widening_s(kind, card, engine, decode=decode)))
+        flops_per_s = _by_kind(kinds, lambda kind: _multiplies(kind, card, engine, decode=decode))
         return flops_per_s, widening_s / _widths(fmt) if np.any(widening_s) else 0.0
 
     flops_per_s, widening_s = by_accelerator(card, (fmt, kinds, engine.name, decode), follow)
@@ -354,7 +367,7 @@ def _product_rows(
                 shared=row.part == "attention" and row.shards is not None,
                 flops=flops,
                 bytes_read=read,
-                arithmetic_s=flops_done / arithmetic / flops_per_s,
+                arithmetic_s=_spread(_kinds(fmt, row.part), flops_done / arithmetic / flops_per_s),
                 dequantization_s=widening_s if _is_nothing(widening_s) else read * widening_s,
                 bandwidth_s=_read_s(read, bandwidth, deployment, engine, hosted, flops),
                 overhead_s=row.products * start,
@@ -487,7 +500,7 @@ def kernels(model: Architecture, fmt: Format, deployment: Deployment, engine: En
 
     return (
         sum(count for count, _ in started)
-        + engine.narrow_kernels * sum(count * _each(kinds, narrow) for count, kinds in started)
+        + engine.narrow_kernels * sum(count * _spread(kinds, _by_kind(kinds, narrow)) for count, kinds in started)
         + engine.norm_kernels * _norms(model)
         + engine.layer_kernels * model.layers
         + sum(
