@@ -88,7 +88,7 @@ def _otherwise(parts: Split, found: Plan) -> str:
         alone = replace(split, share=0.0, near_usd_per_s=0.0)
         now, before = (wording.show_usd(float(each.usd_per_request) * 1e3) for each in (split, alone))
         said.append(f"{WHERE[name]}, it would be {now} in place of {before}")
-    return f" {'; '.join(said)}." if said else ""
+    return f" {'. '.join(said)}." if said else ""
 
 
 def words(chosen: Any, parts: Split, found: Plan, copies: int) -> str:
