@@ -190,23 +190,24 @@ def first_token_rows(scenario: Scenario) -> list[Work]:
 
 
 def first_token_pass(scenario: Scenario) -> tuple[list[Work], Quantity]:
-    """The rows of `first_token_rows` by the pass: (rows of the mean pass, passes). What they leave is `request_s`."""
+    """The rows of `first_token_rows` by the pass: (rows of the mean pass, passes), links and `request_s` apart."""
     workload = scenario.workload
     passes = prompt_passes(scenario.deployment, scenario.engine, workload.read_tokens)
     rows = prompt_pass_rows(
-        *_pass_inputs(scenario), prompt_tokens=workload.prompt_tokens, cached_tokens=workload.cached_tokens
+        *_pass_inputs(scenario), prompt_tokens=workload.prompt_tokens, cached_tokens=workload.cached_tokens,
+        links=False,
     )  # fmt: skip
     return rows, passes
 
 
-def token_rows(scenario: Scenario) -> list[Work]:
+def token_rows(scenario: Scenario, *, links: bool = True) -> list[Work]:
     """Rows of work of one decode step of a copy's batch, halfway through the answers.
 
     Under pipeline parallel the batch runs as one micro-batch a stage, so that each step carries a share of it.
     """
     workload = scenario.workload
     context = workload.prompt_tokens + workload.output_tokens / 2
-    return decode_rows(*_pass_inputs(scenario), batch=requests_a_step(scenario), context_tokens=context)
+    return decode_rows(*_pass_inputs(scenario), batch=requests_a_step(scenario), context_tokens=context, links=links)
 
 
 def requests_a_step(scenario: Scenario) -> Quantity:

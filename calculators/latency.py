@@ -539,14 +539,17 @@ def _step_row(engine: Engine) -> Work:
 
 def _pass_rows(
     attention: list[Work], model: Architecture, fmt: Format, deployment: Deployment, engine: Engine, *,
-    tokens: Quantity, heads: Quantity, decode: bool,
+    tokens: Quantity, heads: Quantity, decode: bool, links: bool,
 ) -> list[Work]:  # fmt: skip
-    """Rows of one pass over `tokens`, around those of its attention; the head runs for `heads` of them."""
+    """Rows of one pass over `tokens`, around those of its attention; the head runs for `heads` of them.
+
+    Without `links` those are left to be worked out elsewhere.
+    """
     rows = [
         *_product_rows(model, fmt, deployment, engine, tokens=tokens, heads=heads, decode=decode),
         *attention,
         _elementwise_row(model, deployment, engine, tokens),
-        links_row(model, deployment, engine, tokens),
+        *([links_row(model, deployment, engine, tokens)] if links else ()),
         _step_row(engine),
     ]
     return [*rows, *_launches_row(rows, model, fmt, deployment, engine, decode=decode)]
@@ -554,7 +557,7 @@ def _pass_rows(
 
 def decode_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
-    batch: Quantity, context_tokens: Quantity, queries: Quantity = 1,
+    batch: Quantity, context_tokens: Quantity, queries: Quantity = 1, links: bool = True,
 ) -> list[Work]:  # fmt: skip
     """Rows of one decode step: `batch` sequences gain one token each with `context_tokens` in the cache.
 
@@ -564,7 +567,7 @@ def decode_rows(
     attention = _attention_rows(
         model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True, queries=queries
     )
-    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=tokens, decode=True)
+    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=tokens, decode=True, links=links)
 
 
 def prefill_rows(
@@ -580,13 +583,13 @@ def prefill_rows(
         model, cache, deployment, engine, sequences=batch, context_tokens=prompt_tokens, decode=False,
         cached_tokens=cached_tokens,
     )  # fmt: skip
-    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=batch, decode=False)
+    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=batch, decode=False, links=True)
 
 
 def mixed_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
     batch: Quantity, context_tokens: Quantity, prompt_tokens: Quantity, chunk_tokens: Quantity,
-    queries: Quantity = 1, cached_tokens: Quantity = 0,
+    queries: Quantity = 1, cached_tokens: Quantity = 0, links: bool = True,
 ) -> list[Work]:  # fmt: skip
     """Rows of one step in which `batch` sequences gain a token and a prompt advances by `chunk_tokens` of its tokens.
 
@@ -612,7 +615,9 @@ def mixed_rows(
     )  # fmt: skip
     share = [replace(row.times(1 / chunks), overhead_s=row.overhead_s) for row in prompt]  # each chunk starts anew
     attention = [*others, *share]
-    return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=generated + 1, decode=False)
+    return _pass_rows(
+        attention, model, fmt, deployment, engine, tokens=tokens, heads=generated + 1, decode=False, links=links
+    )
 
 
 def prompt_passes(deployment: Deployment, engine: Engine, tokens: Quantity) -> Quantity:
@@ -622,13 +627,13 @@ def prompt_passes(deployment: Deployment, engine: Engine, tokens: Quantity) -> Q
 
 def prompt_pass_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
-    prompt_tokens: Quantity, cached_tokens: Quantity = 0,
+    prompt_tokens: Quantity, cached_tokens: Quantity = 0, links: bool = True,
 ) -> list[Work]:  # fmt: skip
     """Rows of the mean of the passes of one prompt alone: of as many as its tokens take at once."""
     passes = prompt_passes(deployment, engine, prompt_tokens - cached_tokens)
     return mixed_rows(
         model, fmt, cache, deployment, engine, batch=0, context_tokens=prompt_tokens, prompt_tokens=prompt_tokens,
-        chunk_tokens=(prompt_tokens - cached_tokens) / passes, cached_tokens=cached_tokens,
+        chunk_tokens=(prompt_tokens - cached_tokens) / passes, cached_tokens=cached_tokens, links=links,
     )  # fmt: skip
 
 

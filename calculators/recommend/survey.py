@@ -414,10 +414,10 @@ def _even(model: Architecture, available: Cells) -> Truths:
 
 
 def _seconds(rows: list[Work], forms: tuple[int, int], count: int) -> tuple[Floats, Floats]:
-    """Seconds of a pass but links and launches: what depends on the cache's format, C x D, and the rest, F x D."""
+    """Seconds of a pass but launches: what depends on the cache's format, C x D, and the rest, F x D."""
     cache, weights, rest = np.zeros((forms[0], count)), np.zeros((forms[1], count)), np.zeros(count)
     for row in rows:
-        if row.part in ("links", "launches"):
+        if row.part == "launches":
             continue
         rest += row.waiting_s
         busy = np.asarray(row.busy_s)
@@ -457,7 +457,7 @@ def _block(
     token_cache, token_weights = np.zeros((forms[0], len(held))), np.full((forms[1], len(held)), UNKNOWN)
     if model.generates:
         steps, step_at = available.steps.of(held)
-        token_cache, token_weights = _seconds(token_rows(scenario(steps)), forms, len(steps))
+        token_cache, token_weights = _seconds(token_rows(scenario(steps), links=False), forms, len(steps))
         token_cache, token_weights = token_cache[:, step_at], token_weights.take(step_at, axis=1)
         token_weights += token_links_s(scenario(held))
     first_weights = first_weights.take(prompt_at, axis=1) + first_token_links_s(scenario(prompts))
