@@ -11,11 +11,11 @@ from math import inf
 import numpy as np
 
 from calculators.estimate import Scenario
-from calculators.hardware import Deployment, Fleet, side_by_side
+from calculators.hardware import Fleet, side_by_side
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.limits import LAST, answer_s, fixed_overrun, request_s, token_cost, within
 from calculators.recommend.records import Budget, Need
-from calculators.recommend.survey import Block, Places, Survey, Truths
+from calculators.recommend.survey import Places, Survey, Truths
 from calculators.recommend.table import Table
 from calculators.serving import Served, serve
 
@@ -29,15 +29,6 @@ class InFlight:
 
     candidate: Candidate | None
     whole: bool
-
-
-def _deployments(block: Block, places: Places, fleet: Fleet) -> Deployment:
-    """Some of a block's cells as one deployment over arrays."""
-    cells = block.cells.at(places)
-    return Deployment(
-        accelerator=fleet.some(cells.accelerator), tensor_parallel=cells.tensor_parallel,
-        pipeline_parallel=cells.pipeline_parallel, expert_parallel=cells.expert_parallel, replicas=cells.replicas,
-    )  # fmt: skip
 
 
 def keeps(need: Need, found: Served, batch: float | Places) -> Truths:
@@ -83,7 +74,7 @@ def _best_of(
     cells = block.cells.at(places)
     given = Scenario(
         model=block.model, weight_format=block.weights[form[0]], cache_format=block.caches[at], engine=block.engine,
-        deployment=_deployments(block, places, fleet), workload=replace(need.workload, batch=cells.batch),
+        deployment=block.cells.deployment(fleet, places), workload=replace(need.workload, batch=cells.batch),
     )  # fmt: skip
     if block.model.generates:
         served = serve(given)

@@ -76,6 +76,14 @@ class Cells:
     def __len__(self) -> int:
         return len(self.accelerator)
 
+    def deployment(self, fleet: Fleet, some: Places) -> Deployment:
+        """The cells at these places as one deployment over arrays, of the catalog's accelerators as a fleet."""
+        return Deployment(
+            accelerator=fleet.some(self.accelerator[some]), tensor_parallel=self.tensor_parallel[some],
+            pipeline_parallel=self.pipeline_parallel[some], expert_parallel=self.expert_parallel[some],
+            replicas=self.replicas[some],
+        )  # fmt: skip
+
     def at(self, places: NDArray[Any]) -> "Cells":
         """The cells at these places."""
         return Cells(**{name: getattr(self, name)[places] for name in self.__slots__})
@@ -201,14 +209,6 @@ class Cards:
     def alike(self, *columns: NDArray[Any]) -> Places:
         """The number of each accelerator's kind, of those alike in all these columns."""
         return kinds(*columns).at
-
-    def deployment(self, cells: Cells, some: Places) -> Deployment:
-        """Some of the cells as one deployment over arrays."""
-        return Deployment(
-            accelerator=self.fleet.some(cells.accelerator[some]), tensor_parallel=cells.tensor_parallel[some],
-            pipeline_parallel=cells.pipeline_parallel[some], expert_parallel=cells.expert_parallel[some],
-            replicas=cells.replicas[some],
-        )  # fmt: skip
 
 
 def cards(catalog: Catalog, engine: Engine, weights: Stack, caches: Stack) -> Cards:
@@ -439,7 +439,7 @@ def _block(
     def scenario(some: Places) -> Scenario:
         return Scenario(
             model=model, weight_format=weights, cache_format=caches, engine=every.engine,
-            deployment=every.deployment(available.cells, some),
+            deployment=available.cells.deployment(every.fleet, some),
             workload=replace(workload, batch=available.cells.batch[some]),
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from math import inf, isfinite
 
 from calculators.recommend import Candidate, Recommendation
-from calculators.serving import serve
+from calculators.serving import Served, serve
 from pages.ui.explain.accuracy import weights_off_bytes
 from pages.ui.explain.wording import a, digits, listed, show_bytes, show_interval, show_seconds
 from pages.ui.recommend.answer import load_of
@@ -50,46 +50,62 @@ def doubts(found: Recommendation, item: Candidate) -> dict[str, str]:
     return said | ({"score": score} if score else {})
 
 
+def served_of(item: Candidate) -> Served | None:
+    """The means of all of a combination's requests in flight; None where one is alone, or nothing is generated."""
+    given = item.scenario
+    return serve(given) if given.workload.batch > 1 and given.model.generates else None
+
+
 def in_flight_shares(found: Recommendation, item: Candidate) -> dict[str, float]:
     """How often each limit on a time goes into the mean of all requests in flight, by name."""
-    need, given = found.need, item.scenario
-    if not need.in_flight or given.workload.batch <= 1 or not given.model.generates:
+    served = served_of(item)
+    if served is None or not found.need.in_flight:
         return {}
-    served = serve(given)
-    times = {
-        "first token": (served.first_token_s, need.first_token_s),
-        "time per token": (served.token_s, need.token_s),
-        "time of a request": (served.request_s, need.request_s),
-    }
+    times = {name: (figure, limit) for name, _, figure, limit in _times(found, served)}
     return {name: float(figure / limit) for name, (figure, limit) in times.items() if limit < inf and isfinite(figure)}
 
 
 def in_flight(found: Recommendation, item: Candidate, *, surely: bool = False) -> dict[str, str]:
     """The limits that one request alone keeps and the mean of all requests in flight does not, by name, with the mean
     in words; those too that it may not keep by its interval, unless `surely`."""
-    need, given = found.need, item.scenario
-    if not need.in_flight or given.workload.batch <= 1 or not given.model.generates:
+    need, served = found.need, served_of(item)
+    if served is None or not need.in_flight:
         return {}
-    served = serve(given)
-    spans = intervals(given, item.estimate)
+    ends = {} if surely else _spans(item, served)
     said = {}
-    for name, what, span, figure, limit in (
-        ("first token", "the first token takes", spans.first_token.span, served.first_token_s, need.first_token_s),
-        ("time per token", "each further token takes", spans.token.span, served.token_s, need.token_s),
-        ("time of a request", "a request takes", spans.request, served.request_s, need.request_s),
-    ):
+    for name, what, figure, limit in _times(found, served):
         if name in item.broken:
             continue
-        mean = f"in flight {what} {show_seconds(float(figure))} on average"
+        mean = f"in flight {what} {show_seconds(figure)} on average"
         if figure > limit:
             said[name] = f"{mean}, over its limit of {show_seconds(limit)}"
-        elif not surely and span.of(float(figure))[1] > limit:
-            shown = show_interval(span.of(float(figure)), show_seconds)
+        elif name in ends and ends[name][1] > limit:
+            shown = show_interval(ends[name], show_seconds)
             said[name] = f"{mean}, {shown} by the 80 % interval, around its limit of {show_seconds(limit)}"
-    kept = not need.requests_per_s or need.requests_per_s * served.request_s <= given.workload.batch
+    kept = not need.requests_per_s or need.requests_per_s * served.request_s <= item.scenario.workload.batch
     if not kept and "requests a second" not in item.broken:
         said["requests a second"] = f"in flight it answers {digits(float(served.requests_per_s))} a second"
     return said
+
+
+def _times(found: Recommendation, served: Served) -> list[tuple[str, str, float, float]]:
+    """(limit, what takes the time, its mean in flight, at most) of every limit on a time."""
+    need = found.need
+    return [
+        ("first token", "the first token takes", float(served.first_token_s), need.first_token_s),
+        ("time per token", "each further token takes", float(served.token_s), need.token_s),
+        ("time of a request", "a request takes", float(served.request_s), need.request_s),
+    ]
+
+
+def _spans(item: Candidate, served: Served) -> dict[str, tuple[float, float]]:
+    """The 80 % intervals of the means in flight, by limit."""
+    spans = intervals(item.scenario, item.estimate)
+    return {
+        "first token": spans.first_token.span.of(float(served.first_token_s)),
+        "time per token": spans.token.span.of(float(served.token_s)),
+        "time of a request": spans.request.of(float(served.request_s)),
+    }
 
 
 def _score(found: Recommendation, item: Candidate) -> str:
