@@ -17,7 +17,9 @@ scenario, figures = shell.head("Take it away")
 chosen = session.inputs()
 traffic = records.load(chosen, scenario.model)
 widgets.steps(
-    "reads", "Longest request to serve, tokens", help="Prompt and answer; 0: the sidebar's lengths, the usual request."
+    "reads",
+    "Longest request to serve, tokens (0: the usual)",
+    help="Prompt and answer; 0: the sidebar's lengths, the usual request.",
 )
 
 begun, refused = {}, {}
