@@ -15,8 +15,8 @@ from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.front import front
 from calculators.recommend.in_flight import InFlight, steady
 from calculators.recommend.limits import (
-    ALL,
     LAST,
+    affordable,
     answer_s,
     cycle_s,
     factors,
@@ -136,11 +136,14 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
         token, answer, request = (np.full(forms, unknown) for unknown in (np.nan, LAST, np.nan))
         over = factors(block.least_memory) * fixed_overrun(need, budget, block.cells, cell)
         fixed = fixed_overrun(need, budget, block.cells, block.places)
-        begins = run_begins(block.cells.cost_usd[block.places], block.cells.devices[block.places])
+        inside = np.flatnonzero(fixed <= 1)
         for at in range(forms[0] if len(block.places) else 0):
-            fine = within(need, block, fixed, at)
-            will = fine.any(axis=-1)
-            best = _best(need, block, fine, at, begins, priced=priced)
+            best: Places = np.zeros(forms[1], dtype=np.intp)
+            will: Truths = np.zeros(forms[1], dtype=bool)
+            if len(inside):
+                fine = within(need, block, inside, at)
+                will = np.asarray(fine.any(axis=-1))
+                best = inside[_best(need, block, fine, inside, at, priced=priced)]
             over[at, will] = 1.0
             misses = np.flatnonzero(~will & (block.memory[at] <= NEAR).any(axis=-1))
             if len(misses):
@@ -151,11 +154,12 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             asked[misses] = True
             some = np.flatnonzero(asked)
             cell[at, some] = block.places[best[some]]
-            token[at, some] = block.token_by_weights[some, best[some]] + block.token_by_cache[at, best[some]]
-            prompts = block.first_at[best[some]]
+            copy = block.copy_at[best[some]]
+            token[at, some] = block.token_by_weights[some, copy] + block.token_by_cache[at, copy]
+            prompts = block.first_at[copy]
             first = block.first_by_weights[some, prompts] + block.first_by_cache[at, prompts]
             answer[at, some] = answer_s(need, first, token[at, some])
-            request[at, some] = cycle_s(need, block, block.cells.at(cell[at, some]), first, token[at, some])
+            request[at, some] = cycle_s(need, block, cell[at, some], first, token[at, some])
         cache, weights = np.indices(forms)
         scores = np.array([found.catalog.score(block.model.name, fmt.name) for fmt in block.weights])
         rows = {
@@ -174,7 +178,7 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
                 weights
             ],
             "cost_usd": block.cells.cost_usd[cell],
-            "token_cost": known(token_cost(need, block.cells.at(cell), request, priced=priced)),
+            "token_cost": known(token_cost(need, block.cells, cell, request, priced=priced)),
             "devices": block.cells.devices[cell],
         }
         for name, column in rows.items():
@@ -188,26 +192,29 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     )
 
 
-def _best(need: Need, block: Block, fine: Truths, cache: int, begins: Places, *, priced: bool) -> Places:
-    """The place in D of each weight format's best deployment among those that are fine, F.
+def _best(need: Need, block: Block, fine: Truths, inside: Places, cache: int, *, priced: bool) -> Places:
+    """The place among those `inside` of each weight format's best deployment that is fine, F.
 
-    Cells come the cheapest and simplest first, so that the first of equals is it. `begins`: where runs of cells of
-    equal cost and devices do.
+    Cells come the cheapest and simplest first, so that the first of equals is it.
     """
+    cells, at = block.places[inside], block.copy_at[inside]
     if need.goal == GOALS[2]:
-        answers = answer_s(need, block.first_token_s(cache)[:, block.first_at], block.token_s(cache))
-        return np.asarray(np.where(fine, answers, inf).argmin(axis=-1))
+        answers = answer_s(need, block.first_token_s(cache), block.token_s(cache))
+        return np.asarray(np.where(fine, answers.take(at, axis=1), inf).argmin(axis=-1))
     if need.goal == GOALS[3] and not need.requests_per_s:
-        request, _ = request_s(need, block, cache, ALL)
-        costs = token_cost(need, block.cells.at(block.places), request, priced=priced)
+        request = request_s(need, block, cache).take(at, axis=1)
+        costs = token_cost(need, block.cells, cells, request, priced=priced)
         return np.asarray(np.where(fine, np.where(np.isfinite(costs), costs, LAST), inf).argmin(axis=-1))
+    begins = run_begins(block.cells.cost_usd[cells], block.cells.devices[cells])
     run = np.searchsorted(begins, fine.argmax(axis=-1), side="right") - 1
-    best, ends = np.empty(len(fine), dtype=np.intp), np.append(begins[1:], len(block.places))
+    best, ends = np.empty(len(fine), dtype=np.intp), np.append(begins[1:], len(inside))
     for place in np.unique(run):
-        some, inside = np.flatnonzero(run == place), slice(begins[place], ends[place])
-        token = block.token_by_weights[some, inside] + block.token_by_cache[cache, inside]
-        answers = answer_s(need, block.first_token_s(cache, some)[:, block.first_at[inside]], token)
-        best[some] = begins[place] + np.where(fine[some, inside], answers, inf).argmin(axis=-1)
+        some, here = np.flatnonzero(run == place), slice(begins[place], ends[place])
+        copy = at[here]
+        token = block.token_by_weights[np.ix_(some, copy)] + block.token_by_cache[cache, copy]
+        prompts = block.first_at[copy]
+        first = block.first_by_weights[np.ix_(some, prompts)] + block.first_by_cache[cache, prompts]
+        best[some] = begins[place] + np.where(fine[some, here], answer_s(need, first, token), inf).argmin(axis=-1)
     return best
 
 
@@ -222,19 +229,20 @@ def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
         if not mine or not len(block.places):
             continue
         cache, weights = block.caches.index(form.cache_format), block.weights.index(form.weight_format)
-        some, fixed = np.array([weights]), fixed_overrun(need, budget, block.cells, block.places)
+        some, inside = np.array([weights]), affordable(need, budget, block)
+        if model_overrun(need, catalog, block)[weights] > 1 or not len(inside):
+            continue
+        cells, at = block.places[inside], block.copy_at[inside]
         if need.requests_per_s:
-            seconds, batch = request_s(need, block, cache, some)
-            worth = seconds / batch
+            worth = request_s(need, block, cache, some)[0, at] / block.cells.batch[cells]
         else:
-            worth = answer_s(need, block.first_token_s(cache, some)[:, block.first_at], block.token_s(cache, some))
-        fine = within(need, block, fixed, cache, some) & (model_overrun(need, catalog, block)[weights] <= 1)
-        worth = np.where(fine, worth, inf)[0]
-        begins = run_begins(block.cells.cost_usd[block.places], block.cells.devices[block.places])
+            worth = answer_s(need, block.first_token_s(cache, some), block.token_s(cache, some))[0, at]
+        worth = np.where(within(need, block, inside, cache, some)[0], worth, inf)
+        begins = run_begins(block.cells.cost_usd[cells], block.cells.devices[cells])
         for begin, end in zip(begins, [*begins[1:], len(worth)], strict=True):
             place = begin + int(worth[begin:end].argmin())
             if worth[place] < inf:
-                yield candidate(found.found, need, budget, block, cache, weights, int(block.places[place]))
+                yield candidate(found.found, need, budget, block, cache, weights, int(cells[place]))
 
 
 Asked = tuple[Need, Budget]
@@ -250,22 +258,22 @@ def nearest(found: Survey, asked: Asked, freed: Asked, form: Scenario | None = N
         if (form is not None and block.model != form.model) or not len(block.places):
             continue
         over = model_overrun(asked[0], found.catalog, block)
-        fixed, freely = (fixed_overrun(*limits, block.cells, block.places) for limits in (asked, freed))
+        fixed, inside = fixed_overrun(*asked, block.cells, block.places), affordable(*freed, block)
         some = model_overrun(freed[0], found.catalog, block) <= 1
         if form is not None:
             some &= [fmt == form.weight_format for fmt in block.weights]
         for at, cache in enumerate(block.caches):
-            if form is not None and cache != form.cache_format:
+            if not len(inside) or (form is not None and cache != form.cache_format):
                 continue
-            fine = within(freed[0], block, freely, at) & some[:, None]
+            fine = within(freed[0], block, inside, at) & some[:, None]
             rows = np.flatnonzero(fine.any(axis=-1))
             if not len(rows):
                 continue
-            worst = overruns(asked[0], block, fixed, at, rows) * over[rows, None]
+            worst = overruns(asked[0], block, fixed, at, rows)[:, inside] * over[rows, None]
             worst = np.where(fine[rows], worst, inf)
             row, place = divmod(int(worst.argmin()), worst.shape[1])
             if worst[row, place] < (least[0] if least else inf):
-                least = (float(worst[row, place]), block, at, int(rows[row]), int(block.places[place]))
+                least = (float(worst[row, place]), block, at, int(rows[row]), int(block.places[inside[place]]))
     if least is None:
         return None
     _, block, at, row, cell = least

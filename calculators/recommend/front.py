@@ -2,12 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from math import inf
 
 import numpy as np
 
-from calculators.recommend.limits import fixed_overrun, model_overrun, within
+from calculators.recommend.limits import affordable, model_overrun, within
 from calculators.recommend.records import Budget, Need
 from calculators.recommend.survey import Block, Floats, Places, Survey, known
 from calculators.recommend.table import Table, rows_of, run_begins
@@ -19,16 +18,18 @@ def front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     points: list[tuple[float, float, float, int, int, int, int]] = []
     for place, block in enumerate(found.blocks):
         scores = [found.catalog.score(block.model.name, fmt.name) for fmt in block.weights]
-        within = model_overrun(need, found.catalog, block) <= 1
-        asked = [at for at, score in enumerate(scores) if score == score and within[at]]
-        if not asked or not len(block.places):
+        will = model_overrun(need, found.catalog, block) <= 1
+        asked = [at for at, score in enumerate(scores) if score == score and will[at]]
+        inside = affordable(need, budget, block)
+        if not asked or not len(inside):
             continue
+        cost = (block.cells.cost_usd if priced else block.cells.devices.astype(float))[block.places[inside]]
         if not priced:
-            block = _by_devices(block)
-        fixed = fixed_overrun(need, budget, block.cells, block.places)
-        cost = (block.cells.cost_usd if priced else block.cells.devices.astype(float))[block.places]
-        for weights, caches, places, times in _staircase(need, block, fixed, asked, cost):
-            columns = (cost[places].tolist(), times.tolist(), caches.tolist(), block.places[places].tolist())
+            order = np.argsort(cost, kind="stable")
+            inside, cost = inside[order], cost[order]
+        cells = block.places[inside]
+        for weights, caches, places, times in _staircase(need, block, inside, asked, cost):
+            columns = (cost[places].tolist(), times.tolist(), caches.tolist(), cells[places].tolist())
             points += [
                 (-scores[weights], usd, time, place, cache, weights, cell)
                 for usd, time, cache, cell in zip(*columns, strict=True)
@@ -53,18 +54,20 @@ def front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
 
 
 def _staircase(
-    need: Need, block: Block, fixed: Floats, asked: Sequence[int], cost: Floats
+    need: Need, block: Block, inside: Places, asked: Sequence[int], cost: Floats
 ) -> Iterator[tuple[int, Places, Places, Floats]]:  # fmt: skip
-    """(weight format, caches, places in D, seconds a token) of what nothing as cheap in that format beats in time.
+    """(weight format, caches, places, seconds a token) of what nothing as cheap in that format beats in time.
 
-    A wider cache is taken before a narrower one as fast. Costs do not fall from one place to the next.
+    Of the places `inside` of D, whose costs do not fall from one to the next. A wider cache is taken before a narrower
+    one as fast.
     """
     wide = sorted(range(len(block.caches)), key=lambda at: -block.caches[at].bits_per_value)
-    begins, rows = run_begins(cost), np.array(asked)
+    begins, rows, copies = run_begins(cost), np.array(asked), block.copy_at[inside]
     ends = np.append(begins[1:], len(cost))
     speeds = [
-        known(np.where(within(need, block, fixed, at, rows), block.token_s(at, rows), inf)) for at in wide
-    ]  # fmt: skip
+        np.where(within(need, block, inside, at, rows), known(block.token_s(at, rows)).take(copies, axis=1), inf)
+        for at in wide
+    ]
     fastest = np.minimum.reduce(speeds)
     steps = np.minimum.accumulate(np.minimum.reduceat(fastest, begins, axis=1), axis=1)
     gains = np.isfinite(steps)
@@ -74,16 +77,3 @@ def _staircase(
         places = np.array([begins[run] + fastest[row, begins[run] : ends[run]].argmin() for run in runs], dtype=np.intp)
         at = np.argmax([speed[row, places] == fastest[row, places] for speed in speeds], axis=0)
         yield weights, np.array(wide)[at], places, steps[row, runs]
-
-
-def _by_devices(block: Block) -> Block:
-    """The block with its deployments in the order of their devices."""
-    order = np.argsort(block.cells.devices[block.places], kind="stable")
-    return replace(
-        block,
-        places=block.places[order],
-        fits=block.fits[:, :, order],
-        token_by_weights=block.token_by_weights[:, order],
-        token_by_cache=block.token_by_cache[:, order],
-        first_at=block.first_at[order],
-    )

@@ -13,7 +13,7 @@ import numpy as np
 from calculators.estimate import Scenario
 from calculators.hardware import Fleet, side_by_side
 from calculators.recommend.candidate import Candidate, candidate
-from calculators.recommend.limits import LAST, answer_s, fixed_overrun, request_s, token_cost, within
+from calculators.recommend.limits import LAST, affordable, answer_s, request_s, token_cost, within
 from calculators.recommend.records import Budget, Need
 from calculators.recommend.survey import Places, Survey, Truths
 from calculators.recommend.table import Table
@@ -68,8 +68,8 @@ def _best_of(
 ) -> tuple[tuple[float, ...], Candidate] | None:  # fmt: skip
     """The best deployment of a row's form that keeps its limits in flight with its keys, None where none does."""
     block, at, form = found.blocks[table.block[row]], int(table.cache[row]), np.array([table.weights[row]])
-    fixed = fixed_overrun(need, budget, block.cells, block.places)
-    inside = np.flatnonzero(within(need, block, fixed, at, form)[0])
+    inside = affordable(need, budget, block)
+    inside = inside[within(need, block, inside, at, form)[0]]
     places = block.places[inside]
     cells = block.cells.at(places)
     given = Scenario(
@@ -85,8 +85,8 @@ def _best_of(
         answers = np.full(len(places), LAST)
     if not kept.any():
         return None
-    seconds, _ = request_s(need, block, at, form)
-    costs = token_cost(need, cells, seconds[0][inside], priced=priced)
+    seconds = request_s(need, block, at, form)[0, block.copy_at[inside]]
+    costs = token_cost(need, block.cells, places, seconds, priced=priced)
     own = replace(
         table.at(np.full(len(places), row)), cell=places, answer_s=answers, cost_usd=cells.cost_usd,
         devices=cells.devices, token_cost=np.where(np.isnan(costs), inf, costs),

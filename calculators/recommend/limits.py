@@ -57,19 +57,18 @@ def model_overrun(need: Need, catalog: Catalog, block: Block) -> Floats:
     return score * max(reads(need) / block.model.max_context, 1)
 
 
-def cycle_s(need: Need, block: Block, cells: Cells, first_token_s: Floats, token_s: Floats) -> Floats:
-    """Seconds of a copy's whole batch on some cells: see `cycle_s`."""
-    arrival = float(block.engine.scheduler.request_s)
-    turns = (-(-cells.batch // cells.replicas) + cells.pipeline_parallel - 1) / cells.pipeline_parallel
+def cycle_s(need: Need, block: Block, some: Places, first_token_s: Floats, token_s: Floats) -> Floats:
+    """Seconds of a copy's whole batch on some cells: see `estimate.cycle_s`."""
+    cells, arrival = block.cells, float(block.engine.scheduler.request_s)
+    share, stages = -(-cells.batch[some] // cells.replicas[some]), cells.pipeline_parallel[some]
+    turns = (share + stages - 1) / stages
     prompts = arrival + (first_token_s - arrival) * turns
     return prompts + need.workload.output_tokens * token_s
 
 
-def request_s(need: Need, block: Block, cache: int, some: Some) -> tuple[Floats, Places]:
-    """Seconds of a copy's whole batch with one cache format, F x D, and the requests in flight, D."""
-    cells = block.cells.at(block.places)
-    first = block.first_token_s(cache, some)[:, block.first_at]
-    return cycle_s(need, block, cells, first, block.token_s(cache, some)), cells.batch
+def request_s(need: Need, block: Block, cache: int, some: Some = ALL) -> Floats:
+    """Seconds of a copy's whole batch with one cache format, F x V, of some of the weight formats."""
+    return cycle_s(need, block, block.copies, block.first_token_s(cache, some), block.token_s(cache, some))
 
 
 def answer_s(need: Need, first_token_s: Floats, token_s: Floats) -> Floats:
@@ -78,14 +77,14 @@ def answer_s(need: Need, first_token_s: Floats, token_s: Floats) -> Floats:
     return np.where(np.isfinite(whole), whole, LAST)
 
 
-def token_cost(need: Need, cells: Cells, request_s: Floats, *, priced: bool) -> Floats:
+def token_cost(need: Need, cells: Cells, some: Places, request_s: Floats, *, priced: bool) -> Floats:
     """What a token costs on some cells, but for a factor that is the same for all.
 
     Cost x time of a request / requests in flight; the cost alone where the rate of requests is given, since what stands
     idle is paid too. Cost as of a front: devices where one has no price.
     """
-    cost = cells.cost_usd if priced else cells.devices.astype(float)
-    return cost + np.zeros_like(request_s) if need.requests_per_s else cost * request_s / cells.batch
+    cost = (cells.cost_usd if priced else cells.devices.astype(float))[some]
+    return cost + np.zeros_like(request_s) if need.requests_per_s else cost * request_s / cells.batch[some]
 
 
 def fixed_overrun(need: Need, budget: Budget, cells: Cells, places: Places) -> Floats:
@@ -97,34 +96,49 @@ def fixed_overrun(need: Need, budget: Budget, cells: Cells, places: Places) -> F
     return over
 
 
-def within(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Truths:
-    """The combinations with one cache format that break no limit, F x D, of some of the weight formats."""
-    fine: Truths = block.fits[cache, some] & (fixed <= 1)
+def affordable(need: Need, budget: Budget, block: Block) -> Places:
+    """The places in D that keep to the limits on the devices alone."""
+    return np.flatnonzero(fixed_overrun(need, budget, block.cells, block.places) <= 1)
+
+
+def within(need: Need, block: Block, inside: Places, cache: int, some: Some = ALL) -> Truths:
+    """Whether combinations with one cache format break no limit but those on the devices alone.
+
+    F x the places `inside` of D, of some of the weight formats.
+    """
+    fine = np.array(block.fits[cache, some])
     if need.token_s < inf:
         fine &= block.token_by_weights[some] <= need.token_s - block.token_by_cache[cache]
     if need.first_token_s < inf:
         in_time = block.first_by_weights[some] <= need.first_token_s - block.first_by_cache[cache]
         fine &= in_time.take(block.first_at, axis=1)
-    if need.request_s < inf or need.requests_per_s:
-        request, batch = request_s(need, block, cache, some)
+    request = request_s(need, block, cache, some) if need.request_s < inf or need.requests_per_s else None
+    if request is not None:
         fine &= request <= need.request_s
-        fine &= need.requests_per_s * request <= batch
-    return fine
+    at = block.copy_at[inside]
+    found: Truths = fine.take(at, axis=1)
+    if request is not None and need.requests_per_s:
+        batch = block.cells.batch[block.places[inside]]
+        found &= (need.requests_per_s * request).take(at, axis=1) <= batch
+    return found
 
 
 def overruns(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Floats:
     """The overrun of each combination with one cache format, F x D, of some of the weight formats.
 
-    inf where its memory comes not near: it is not asked how fast that would be.
+    inf where its memory comes not near: it is not asked how fast that would be. `fixed`: of the limits on the devices
+    alone, D.
     """
     memory = block.memory[cache, some]
-    over: Floats = np.where(memory <= NEAR, np.maximum(memory, 1), inf)[:, block.memory_at] * fixed
+    over: Floats = np.where(memory <= NEAR, np.maximum(memory, 1), inf).take(block.memory_at, axis=1)
     if need.token_s < inf:
         over *= factors(block.token_s(cache, some) / need.token_s)
     if need.first_token_s < inf:
-        over *= factors(block.first_token_s(cache, some) / need.first_token_s)[:, block.first_at]
-    if need.request_s < inf or need.requests_per_s:
-        request, batch = request_s(need, block, cache, some)
+        over *= factors(block.first_token_s(cache, some) / need.first_token_s)
+    request = request_s(need, block, cache, some) if need.request_s < inf or need.requests_per_s else None
+    if request is not None:
         over *= factors(request / need.request_s)
-        over *= factors(need.requests_per_s * request / batch)
+    over = over.take(block.copy_at, axis=1) * fixed
+    if request is not None and need.requests_per_s:
+        over *= factors((need.requests_per_s * request).take(block.copy_at, axis=1) / block.cells.batch[block.places])
     return over

@@ -39,6 +39,7 @@ from calculators.tensor import PARTS
 WIDTHS = (1, 2, 4, 8)  # devices that share a layer
 STAGES = (1, 2, 3, 4, 6, 8)  # pipeline stages
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # requests that a copy answers at once, where a rate is asked for
+WIDEST = 1 << 20  # numbers in a table
 NEAR = 1.5  # what goes this often at most into its limit comes near it
 
 Floats = NDArray[np.float64]
@@ -206,10 +207,6 @@ class Cards:
     runs: Truths  # whether each runs each of the engine's weight formats, F x accelerators
     keeps: Truths  # whether each runs each of the formats of the cache, C x accelerators
 
-    def alike(self, *columns: NDArray[Any]) -> Places:
-        """The number of each accelerator's kind, of those alike in all these columns."""
-        return kinds(*columns).at
-
 
 def cards(catalog: Catalog, engine: Engine, weights: Stack, caches: Stack) -> Cards:
     """The catalog's accelerators for an engine and the formats that it runs."""
@@ -225,32 +222,45 @@ def cards(catalog: Catalog, engine: Engine, weights: Stack, caches: Stack) -> Ca
     )
 
 
-@dataclass(frozen=True, slots=True)
+def alike(*columns: NDArray[Any]) -> tuple[Places, Places]:
+    """Of things that are alike in all these columns: (the first of each kind, in their order; each thing's kind).
+
+    Columns of whole numbers are of none below 0.
+    """
+    code, size = np.zeros(len(columns[0]), dtype=np.intp), 1
+    for column in columns:
+        values = column if column.dtype == np.intp else np.unique(column, return_inverse=True)[1]
+        code, size = _narrow(code * (int(values.max(initial=0)) + 1) + values, size * (int(values.max(initial=0)) + 1))
+    here, first_of = np.arange(len(code)), np.empty(size, dtype=np.intp)
+    first_of[code[::-1]] = here[::-1]  # of things that are alike, the first writes last
+    own = first_of[code]
+    return np.flatnonzero(own == here), (np.cumsum(own == here) - 1)[own]
+
+
+def _narrow(code: Places, size: int) -> tuple[Places, int]:
+    """Numbers below `size`, numbered anew where they reach too far for a table of them."""
+    if size <= WIDEST:
+        return code, size
+    found, code = np.unique(code, return_inverse=True)
+    return code, len(found)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Kinds:
-    """Cells that are alike in something: the first cell of each kind, in the order of these, and each cell's kind."""
+    """Cells that are alike in something: the first cell of each kind, each cell's kind, and the first ones' scenarios.
+
+    Deployment and workload are arrays over the kinds, the same for every model, so that what follows from them alone is
+    worked out once.
+    """
 
     first: Places
     at: Places
+    deployment: Deployment
+    workload: Workload
 
-    def of(self, some: Places) -> tuple[Places, Places]:
-        """The kinds that some cells have: (the first cell of each, the place of each of these cells among them)."""
-        here = self.at[some]
-        there = np.zeros(len(self.first), dtype=bool)
-        there[here] = True
-        return self.first[there], (np.cumsum(there) - 1)[here]
-
-
-def kinds(*columns: NDArray[Any]) -> Kinds:
-    """The kinds of cells that are alike in all these columns."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        _, values = np.unique(column, return_inverse=True)
-        code = code * (int(values.max(initial=0)) + 1) + values
-    _, first, at = np.unique(code, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return Kinds(first[order], place[at])
+    def of(self, others: "Kinds") -> Places:
+        """The kind of each of the `others`, which are alike in more than this."""
+        return self.at[others.first]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -260,41 +270,55 @@ class Grid:
     What a device holds depends on the shape, on the requests of a copy, and of the device on its memory, on what the
     engine takes at once on it and on the formats that it runs: `holding` are the cells alike in these, `shapes` those
     alike in all but the device's memory and formats. A prompt's passes depend on stages through links alone (`prompts`
-    and `staged_prompts`), a step's on the requests in it as well (`steps`). `pairs` are the cells of equal holding
-    whose simpler cells are of equal holding too; `stand_in` is that, -1 for none.
+    and `staged_prompts`), a step's on the requests in it as well (`steps`). All of these are alike in cells that differ
+    in the number of their copies alone (`copies`). `pairs` are the first cells of equal holding whose simpler cells are
+    of equal holding too, `pair_at` each cell's place among them; `stand_in` is the holding of that simpler cell, -1 for
+    none.
     """
 
     cells: Cells
+    copies: Kinds
     shapes: Kinds
     holding: Kinds
     prompts: Kinds
     staged_prompts: Kinds
     steps: Kinds
-    pairs: Kinds
+    pairs: Places
+    pair_at: Places
     stand_in: Places
-    held: Cells  # the first of each holding
 
 
-def grid(cells: Cells, every: "Cards") -> Grid:
+def grid(cells: Cells, every: Cards, workload: Workload) -> Grid:
     """The deployments for an engine, sorted into kinds."""
+
+    def sorted_by(*columns: NDArray[Any]) -> Kinds:
+        first, at = alike(*columns)
+        return Kinds(
+            first=first, at=at, deployment=cells.deployment(every.fleet, first),
+            workload=replace(workload, batch=cells.batch[first]),
+        )  # fmt: skip
+
     where, width, groups = cells.accelerator, cells.tensor_parallel, cells.expert_parallel
     share = -(-cells.batch // cells.replicas)
-    shape = (width, cells.pipeline_parallel, groups, share, every.alike(*every.steps)[where])
-    holding = kinds(
-        *shape, every.alike(*every.steps, np.asarray(every.fleet.memory_bytes), *every.runs, *every.keeps)[where]
-    )
+    _, step = alike(*every.steps)
+    _, card = alike(*every.steps, np.asarray(every.fleet.memory_bytes), *every.runs, *every.keeps)
+    _, shape = alike(width, cells.pipeline_parallel, groups, share)
+    _, cut = alike(width, groups)
+    _, load = alike(cut, np.maximum(share / cells.pipeline_parallel, 1))
+    holding = sorted_by(shape, card[where])
     stand_in = np.where(cells.simpler < 0, -1, holding.at[cells.simpler])
-    pairs = kinds(holding.at, stand_in)
+    pairs, pair_at = alike(holding.at, stand_in + 1)
     return Grid(
         cells=cells,
-        shapes=kinds(*shape),
+        copies=sorted_by(where, shape),
+        shapes=sorted_by(shape, step[where]),
         holding=holding,
-        prompts=kinds(where, width, groups),
-        staged_prompts=kinds(where, width, groups, cells.pipeline_parallel),
-        steps=kinds(where, width, groups, np.maximum(share / cells.pipeline_parallel, 1)),
+        prompts=sorted_by(where, cut),
+        staged_prompts=sorted_by(where, cut, cells.pipeline_parallel),
+        steps=sorted_by(where, load),
         pairs=pairs,
-        stand_in=stand_in[pairs.first],
-        held=cells.at(holding.first),
+        pair_at=pair_at,
+        stand_in=stand_in[pairs],
     )
 
 
@@ -302,8 +326,9 @@ def grid(cells: Cells, every: "Cards") -> Grid:
 class Block:
     """One model in several weight formats F and cache formats C over the deployments D that one of them comes near.
 
-    `memory` is what a form needs of a device, as a share of its capacity; inf where no such device runs it. It is least
-    on cell `least_cell`, among all deployments.
+    What a copy of the model holds and how fast it is does not depend on how many copies there are: V are those that
+    differ in more. `memory` is what a form needs of a device, as a share of its capacity; inf where no such device runs
+    it. It is least on cell `least_cell`, among all deployments.
     """
 
     model: Architecture
@@ -312,26 +337,28 @@ class Block:
     engine: Engine
     cells: Cells
     places: Places  # of D among the cells
-    fits: Truths  # C, F, D
+    copies: Places  # of V among the cells: the first of each
+    copy_at: Places  # D -> V
+    fits: Truths  # C, F, V
     memory: Floats  # C, F, H
-    memory_at: Places  # D -> H: many deployments hold the same
-    token_by_weights: Floats  # F, D
-    token_by_cache: Floats  # C, D
+    memory_at: Places  # V -> H: many deployments hold the same
+    token_by_weights: Floats  # F, V
+    token_by_cache: Floats  # C, V
     first_by_weights: Floats  # F, U
     first_by_cache: Floats  # C, U
-    first_at: Places  # D -> U: a prompt's time does not depend on the copies
+    first_at: Places  # V -> U: a prompt's time does not depend on the requests in flight
     least_memory: Floats  # C, F
     least_cell: Places  # C, F
 
     def token_s(self, cache: int, some: Places | slice = slice(None)) -> Floats:
-        """Seconds between two tokens with one of the cache formats, F x D, of some of the weight formats."""
+        """Seconds between two tokens with one of the cache formats, F x V, of some of the weight formats."""
         seconds: Floats = self.token_by_weights[some] + self.token_by_cache[cache]
         return seconds
 
     def first_token_s(self, cache: int, some: Places | slice = slice(None)) -> Floats:
-        """Seconds to the first token of one request alone, F x U, of some of the weight formats."""
+        """Seconds to the first token of one request alone, F x V, of some of the weight formats."""
         seconds: Floats = self.first_by_weights[some] + self.first_by_cache[cache]
-        return seconds
+        return seconds.take(self.first_at, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -361,7 +388,7 @@ def survey(
         for caches in _apart(engine, catalog.abilities_of(engine).caches(catalog.cache_formats))
     ]
     deployments = {
-        (place, experts): grid(cells(need, budget, catalog, engine, experts=experts), every)
+        (place, experts): grid(cells(need, budget, catalog, engine, experts=experts), every, need.workload)
         for place, (engine, _, _, every) in enumerate(groups)
         for experts in (False, True)
     }
@@ -375,7 +402,7 @@ def survey(
             if len(available.cells) and own:
                 if len(own) < len(weights.formats):
                     weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
-                found, tried = _block(need.workload, model, weights, caches, every, available)
+                found, tried = _block(model, weights, caches, every, available)
                 blocks.append(found)
                 considered += tried
         if progress is not None:
@@ -400,15 +427,15 @@ def _apart(engine: Engine, caches: list[Format]) -> list[Stack]:
     return [stack(caches, axes=2)] if caches else []
 
 
-def _even(model: Architecture, available: Cells) -> Truths:
-    """The cells over which the model divides: whole heads, a layer a stage, an expert a group."""
+def _even(model: Architecture, deployment: Deployment) -> Truths:
+    """The deployments over which the model divides: whole heads, a layer a stage, an expert a group."""
     divided = np.zeros(WIDTHS[-1] + 1, dtype=bool)  # by width
     divided[[width for width in WIDTHS if divides(model, width)]] = True
     experts = min((block.mlp.experts for block in model.blocks if block.mlp.experts), default=1)
     even: Truths = (
-        divided[available.tensor_parallel]
-        & (available.pipeline_parallel <= model.layers)
-        & (available.expert_parallel <= experts)
+        divided[np.asarray(deployment.tensor_parallel)]
+        & (np.asarray(deployment.pipeline_parallel) <= model.layers)
+        & (np.asarray(deployment.expert_parallel) <= experts)
     )
     return even
 
@@ -432,39 +459,44 @@ def _seconds(rows: list[Work], forms: tuple[int, int], count: int) -> tuple[Floa
 
 
 def _block(
-    workload: Workload, model: Architecture, weights: Stack, caches: Stack, every: Cards, available: Grid
-) -> tuple[Block, int]:
+    model: Architecture, weights: Stack, caches: Stack, every: Cards, available: Grid
+) -> tuple[Block, int]:  # fmt: skip
     """The figures of one model in a stack of formats, and how many combinations they are."""
 
-    def scenario(some: Places) -> Scenario:
+    def scenario(kinds: Kinds) -> Scenario:
         return Scenario(
-            model=model, weight_format=weights, cache_format=caches, engine=every.engine,
-            deployment=available.cells.deployment(every.fleet, some),
-            workload=replace(workload, batch=available.cells.batch[some]),
+            model=model, weight_format=weights, cache_format=caches, engine=every.engine, deployment=kinds.deployment,
+            workload=kinds.workload,
         )  # fmt: skip
 
     forms = (len(caches.formats), len(weights.formats))
-    even = _even(model, available.held)
-    memory, least, where = _memory(scenario, np.flatnonzero(even), available, every, forms)
-    held = np.flatnonzero(_needed(memory, even, available)[available.pairs.at])
-    holdings, memory_at = available.holding.of(held)
-    memory = memory.take((np.cumsum(even) - 1)[available.holding.at[holdings]], axis=2)
-    prompts, first_at = available.staged_prompts.of(held)
-    alone, prompt_at = available.prompts.of(prompts)
-    rows, passes = first_token_pass(scenario(alone))
-    first_cache, first_weights = (each * passes for each in _seconds(rows, forms, len(alone)))
-    first_weights += every.engine.scheduler.request_s
-    token_cache, token_weights = np.zeros((forms[0], len(held))), np.full((forms[1], len(held)), UNKNOWN)
+    even = _even(model, available.holding.deployment)
+    memory = _memory(scenario, even, available, every, forms)
+    least = memory.argmin(axis=-1)
+    held = np.flatnonzero(_needed(memory, available)[available.pair_at])
+    used = np.zeros(len(available.copies.first), dtype=bool)
+    used[available.copies.at[held]] = True
+    some = np.flatnonzero(used)
+    copies = available.copies.first[some]
+    memory_at = available.holding.at[copies]
+
+    alone = available.prompts.of(available.staged_prompts)
+    rows, passes = first_token_pass(scenario(available.prompts))
+    first_cache, first_weights = (each * passes for each in _seconds(rows, forms, len(available.prompts.first)))
+    first_weights = (first_weights + every.engine.scheduler.request_s).take(alone, axis=1)
+    first_weights += first_token_links_s(scenario(available.staged_prompts))
+    first_cache = first_cache.take(alone, axis=1)
+    token_cache, token_weights = np.zeros((forms[0], len(some))), np.full((forms[1], len(some)), UNKNOWN)
     if model.generates:
-        steps, step_at = available.steps.of(held)
-        token_cache, token_weights = _seconds(token_rows(scenario(steps), links=False), forms, len(steps))
-        token_cache, token_weights = token_cache[:, step_at], token_weights.take(step_at, axis=1)
-        token_weights += token_links_s(scenario(held))
-    first_weights = first_weights.take(prompt_at, axis=1) + first_token_links_s(scenario(prompts))
-    first_cache = first_cache[:, prompt_at]
+        step_rows, step_at = token_rows(scenario(available.steps), links=False), available.steps.at[copies]
+        token_cache, token_weights = (
+            each.take(step_at, axis=1) for each in _seconds(step_rows, forms, len(available.steps.first))
+        )
+        token_weights += np.asarray(token_links_s(scenario(available.copies)))[some]
     if np.any(every.engine.launch_s):
-        least_first, _ = started_both_s(scenario(prompts))
-        _, least_step = started_both_s(scenario(held))
+        least_first, _ = started_both_s(scenario(available.staged_prompts))
+        _, least_step = started_both_s(scenario(available.copies))
+        least_step = np.broadcast_to(least_step, (forms[1], len(used)))[:, some]
         first_weights, first_cache = np.maximum(first_weights + first_cache, least_first), np.zeros_like(first_cache)
         token_weights, token_cache = np.maximum(token_weights + token_cache, least_step), np.zeros_like(token_cache)
     block = Block(
@@ -474,6 +506,8 @@ def _block(
         engine=every.engine,
         cells=available.cells,
         places=held,
+        copies=copies,
+        copy_at=(np.cumsum(used) - 1)[available.copies.at[held]],
         fits=(memory <= 1).take(memory_at, axis=2),
         memory=memory,
         memory_at=memory_at,
@@ -481,49 +515,51 @@ def _block(
         token_by_cache=token_cache,
         first_by_weights=first_weights,
         first_by_cache=first_cache,
-        first_at=first_at,
-        least_memory=least,
-        least_cell=where,
+        first_at=available.staged_prompts.at[copies],
+        least_memory=np.take_along_axis(memory, least[..., None], axis=-1)[..., 0],
+        least_cell=available.holding.first[least],
     )
     return block, int(np.count_nonzero(even[available.holding.at])) * forms[0] * forms[1]
 
 
-def _needed(memory: Floats, even: Truths, available: Grid) -> Truths:
+def _needed(memory: Floats, available: Grid) -> Truths:
     """The pairs of cell and stand-in of which some form comes nearer to fitting the cell than what stands for it."""
-    at = np.cumsum(even) - 1
-    own = available.holding.at[available.pairs.first]
-    fits, near = memory <= 1, memory <= NEAR
-    alone: Truths = even[own]
-    alone[alone] = np.asarray(near.any(axis=(0, 1)))[at[own[alone]]]
-    staged = np.flatnonzero(alone & (available.stand_in >= 0))
-    mine, other = (at[places[staged]] for places in (own, available.stand_in))
-    better: Truths = np.asarray((fits.take(mine, axis=2) & ~fits.take(other, axis=2)).any(axis=(0, 1)))
-    rest = np.flatnonzero(~better)
-    own_share, stand_ins = memory.take(mine[rest], axis=2), memory.take(other[rest], axis=2)
-    better[rest] = ((own_share > 1) & (own_share <= NEAR) & (own_share < stand_ins)).any(axis=(0, 1))
-    alone[staged] = better
-    return alone
+    fits: Truths = np.asarray(memory <= 1)
+    near: Truths = np.asarray(memory <= NEAR)
+    own = available.holding.at[available.pairs]
+    needed: Truths = np.asarray(near.any(axis=(0, 1)))[own]
+    staged = np.flatnonzero(needed & (available.stand_in >= 0))
+    mine, other = own[staged], available.stand_in[staged]
+    fitting = _codes(fits.reshape(-1, fits.shape[-1]))
+    better: Truths = np.asarray((fitting.take(mine, axis=1) & ~fitting.take(other, axis=1)).any(axis=0))
+    rest = np.flatnonzero(~better & np.asarray((near & ~fits).any(axis=(0, 1)))[mine])
+    share, stand_in = memory.take(mine[rest], axis=2), memory.take(other[rest], axis=2)
+    better[rest] = ((share > 1) & (share <= NEAR) & (share < stand_in)).any(axis=(0, 1))
+    needed[staged] = better
+    return needed
+
+
+def _codes(truths: Truths) -> Places:
+    """What is true of each thing, n x H, as the binary digits of whole numbers, n / 52 x H: a float holds 53 exactly."""
+    digits = [truths[begin : begin + 52] for begin in range(0, len(truths), 52)]
+    return np.array([2.0 ** np.arange(len(each)) @ each for each in digits]).astype(np.intp)
 
 
 def _memory(
-    scenario: Callable[[Places], Scenario], some: Places, available: Grid, every: Cards, forms: tuple[int, int]
-) -> tuple[Floats, Floats, Places]:
-    """What each form needs of each of some kinds of holding, as a share of the capacity, C x F x these; its least, and
-    the first cell where it is."""
-    here = available.holding.first[some]
-    one, at = available.shapes.of(here)
-    memory = memory_bytes(scenario(one))
-    used = np.broadcast_to(total(memory), (*forms, len(one)))
+    scenario: Callable[[Kinds], Scenario], even: Truths, available: Grid, every: Cards, forms: tuple[int, int]
+) -> Floats:
+    """What each form needs of each kind of holding, as a share of the capacity, C x F x H; inf where it cannot run."""
+    at, count = available.shapes.of(available.holding), len(available.holding.first)
+    memory = memory_bytes(scenario(available.shapes))
+    used = np.broadcast_to(total(memory), (*forms, len(available.shapes.first)))
     beside = {PARTS[0]: weights_of(memory), "activations": memory["activations"]}
-    held = {name: np.asarray(size)[..., at] if np.ndim(size) else size for name, size in beside.items()}
-    capacity = np.maximum(np.broadcast_to(capacity_bytes(scenario(here), held), (forms[1], len(here))), 1)
-    runs, keeps = (each[:, available.cells.accelerator[here]] for each in (every.runs, every.keeps))
-    capacity = np.where(runs, capacity, 0.0)  # of what a device does not run, nothing
-    shares = np.empty((*forms, len(here)))
+    held = {name: np.asarray(size).take(at, axis=-1) if np.ndim(size) else size for name, size in beside.items()}
+    capacity = np.maximum(capacity_bytes(scenario(available.holding), held), 1)
+    card = available.cells.accelerator[available.holding.first]
+    shares = np.empty((*forms, count))
     for cache, each in enumerate(used):  # one at a time stays within a processor's cache
-        with np.errstate(divide="ignore"):
-            np.divide(each.take(at, axis=1), capacity, out=shares[cache])
-        if not keeps[cache].all():
-            shares[cache][:, ~keeps[cache]] = inf
-    least = shares.argmin(axis=-1)
-    return shares, np.take_along_axis(shares, least[..., None], axis=-1)[..., 0], here[least]
+        np.divide(each.take(at, axis=1), capacity, out=shares[cache])
+        shares[cache][:, ~(even & every.keeps[cache, card])] = inf
+    if not every.runs.all():
+        shares[:, ~every.runs[:, card]] = inf
+    return shares
