@@ -106,19 +106,25 @@ def batch_per_replica(scenario: Scenario) -> Quantity:
     return np.ceil(scenario.workload.batch / scenario.deployment.replicas)
 
 
-def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
+def weight_bytes_by_part(scenario: Scenario) -> dict[str, Quantity]:
+    """Bytes of weights on the fullest device by part, as the engine loads them; they do not depend on the load."""
+    given, rule = (scenario.model, scenario.weight_format, scenario.deployment), scenario.engine.memory
+    return device_weight_bytes(*given) if rule is None else loaded_by_part(*given, rule)
+
+
+def memory_bytes(scenario: Scenario, weights: Mapping[str, Quantity] | None = None) -> dict[str, Quantity]:
     """Bytes on the fullest device by component; every request at its full length, what is in the prefix cache too.
 
     An engine with a memory rule loads, pads and reserves as that says; another runs as many prompt tokens at once as it
-    takes, and its reserve is one figure.
+    takes, and its reserve is one figure. `weights` by part, where they are known already.
     """
     model, deployment, engine = scenario.model, scenario.deployment, scenario.engine
     workload, cache, rule = scenario.workload, scenario.cache_format, scenario.engine.memory
     batch = batch_per_replica(scenario)
     activations: Quantity
     reserve: Quantity
+    parts = dict(weight_bytes_by_part(scenario) if weights is None else weights)
     if rule is None:
-        parts = device_weight_bytes(model, scenario.weight_format, deployment)
         parts["cache"] = device_cache_bytes(
             model, cache, deployment, batch=batch, context_tokens=workload.context_tokens
         )
@@ -128,7 +134,6 @@ def memory_bytes(scenario: Scenario) -> dict[str, Quantity]:
         together = np.asarray(deployment.tensor_parallel * deployment.pipeline_parallel) > 1
         reserve = engine.reserve_bytes + np.where(together, engine.parallel_reserve_bytes, 0.0)[()]
     else:
-        parts = loaded_by_part(model, scenario.weight_format, deployment, rule)
         parts["cache"] = batch * tokens_bytes(model, cache, deployment, rule, context_tokens=workload.context_tokens)
         charges = charged_bytes(
             model, scenario.weight_format, deployment, rule, batch=batch, known={"weights": weights_of(parts)},
@@ -167,7 +172,8 @@ def capacity_bytes(scenario: Scenario, memory: Mapping[str, Quantity]) -> Quanti
         prompt_tokens=batch * scenario.workload.prompt_tokens,
         known={"weights": weights_of(memory), "activations": memory["activations"]},
     )  # fmt: skip
-    return total(charges) + divided_bytes(scenario.deployment, rule, charges)[1]
+    beside = total({name: charge for name, charge in charges.items() if name not in rule.within})
+    return beside + divided_bytes(scenario.deployment, rule, charges)[0]
 
 
 def weights_of(memory: Mapping[str, Quantity]) -> Quantity:

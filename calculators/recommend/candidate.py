@@ -60,13 +60,13 @@ class Candidate:
 
 
 def candidate(
-    found: Survey, need: Need, budget: Budget, block: Block, cache: int, weights: int, cell: int
+    found: Survey, need: Need, budget: Budget, block: Block, form: int, cell: int
 ) -> Candidate:  # fmt: skip
     """One combination with its figures and the limits that it breaks."""
-    given = scenario_of(found, block, cache, weights, cell)
-    figures, catalog, names = estimate(given), found.catalog, (block.model.name, block.weights[weights].name)
+    given = scenario_of(found, block, form, cell)
+    figures, catalog, names = estimate(given), found.catalog, (block.model.name, given.weight_format.name)
     quality = catalog.score(*names)
-    usable = block.least_memory[cache, weights] < inf
+    usable = block.least_memory[form] < inf
     card, devices = given.deployment.accelerator, int(given.deployment.devices)
     return Candidate(
         scenario=given,
@@ -79,9 +79,9 @@ def candidate(
     )
 
 
-def scenario_of(found: Survey, block: Block, cache: int, weights: int, cell: int) -> Scenario:
+def scenario_of(found: Survey, block: Block, form: int, cell: int) -> Scenario:
     """The scenario of one combination."""
-    cells = block.cells
+    cells, (cache, weights) = block.cells, block.place(form)
     card = list(found.catalog.accelerators.values())[cells.accelerator[cell]]
     return Scenario(
         model=block.model,

@@ -131,59 +131,48 @@ def _priced(found: Survey) -> bool:
 def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
     for place, block in enumerate(found.blocks):
-        forms = block.least_memory.shape
-        cell = block.least_cell.copy()
-        token, answer, request = (np.full(forms, unknown) for unknown in (np.nan, LAST, np.nan))
+        cell, (cache, weights) = block.least_cell.copy(), block.place(np.arange(len(block.least_cell)))
+        token, answer, request = (np.full(len(cell), unknown) for unknown in (np.nan, LAST, np.nan))
         over = factors(block.least_memory) * fixed_overrun(need, budget, block.cells, cell)
         fixed = fixed_overrun(need, budget, block.cells, block.places)
         inside = np.flatnonzero(fixed <= 1)
-        for at in range(forms[0] if len(block.places) else 0):
-            best: Places = np.zeros(forms[1], dtype=np.intp)
-            will: Truths = np.zeros(forms[1], dtype=bool)
-            if len(inside):
-                fine = within(need, block, inside, at)
-                will = np.asarray(fine.any(axis=-1))
-                best = inside[_best(need, block, fine, inside, at, priced=priced)]
-            over[at, will] = 1.0
-            misses = np.flatnonzero(~will & (block.memory[at] <= NEAR).any(axis=-1))
-            if len(misses):
-                worst = overruns(need, block, fixed, at, misses)
-                over[at, misses] = worst.min(axis=-1)
-                best[misses] = worst.argmin(axis=-1)
-            asked: Truths = np.array(will)
-            asked[misses] = True
-            some = np.flatnonzero(asked)
-            cell[at, some] = block.places[best[some]]
-            copy = block.copy_at[best[some]]
-            token[at, some] = block.token_by_weights[some, copy] + block.token_by_cache[at, copy]
-            prompts = block.first_at[copy]
-            first = block.first_by_weights[some, prompts] + block.first_by_cache[at, prompts]
-            answer[at, some] = answer_s(need, first, token[at, some])
-            request[at, some] = cycle_s(need, block, cell[at, some], first, token[at, some])
-        cache, weights = np.indices(forms)
-        scores = np.array([found.catalog.score(block.model.name, fmt.name) for fmt in block.weights])
+        best, will = np.zeros(len(cell), dtype=np.intp), np.zeros(len(cell), dtype=bool)
+        if len(inside):
+            fine = within(need, block, inside)
+            will = np.asarray(fine.any(axis=-1))
+            best[will] = inside[_best(need, block, fine, inside, np.flatnonzero(will), priced=priced)]
+            over[will] = 1.0
+        misses = np.flatnonzero(~will & (block.memory <= NEAR).any(axis=-1)) if len(block.places) else best[:0]
+        if len(misses):
+            worst = overruns(need, block, fixed, misses)
+            best[misses] = worst.argmin(axis=-1)
+            over[misses] = worst[np.arange(len(misses)), best[misses]]
+        asked = np.union1d(np.flatnonzero(will), misses)
+        cell[asked] = block.places[best[asked]]
+        first, token[asked] = block.times(asked, block.copy_at[best[asked]])
+        answer[asked] = answer_s(need, first, token[asked])
+        request[asked] = cycle_s(need, block, cell[asked], first, token[asked])
+        names = [(block.model.name, fmt.name) for fmt in block.weights]
+        scores = np.array([found.catalog.score(*name) for name in names])
         rows = {
-            "block": np.full(forms, place),
-            "weights": weights,
-            "cache": cache,
+            "block": np.full(len(cell), place),
+            "form": np.arange(len(cell)),
             "cell": cell,
             "token_s": token,
             "answer_s": answer,
-            "overrun": over * model_overrun(need, found.catalog, block),
-            "quality": np.broadcast_to(scores, forms),
+            "overrun": over * model_overrun(need, found.catalog, block)[weights],
+            "quality": scores[weights],
             "bits": np.array([fmt.bits_per_value for fmt in block.weights])[weights],
             "cache_bits": np.array([fmt.bits_per_value for fmt in block.caches])[cache],
-            "size": np.full(forms, float(parameters(block.model))),
-            "converted": np.array([found.catalog.converted(block.model.name, fmt.name) for fmt in block.weights])[
-                weights
-            ],
+            "size": np.full(len(cell), float(parameters(block.model))),
+            "converted": np.array([found.catalog.converted(*name) for name in names])[weights],
             "cost_usd": block.cells.cost_usd[cell],
             "token_cost": known(token_cost(need, block.cells, cell, request, priced=priced)),
             "devices": block.cells.devices[cell],
         }
         for name, column in rows.items():
-            columns[name].append(column.ravel())
-    whole = ("block", "weights", "cache", "cell", "devices")
+            columns[name].append(column)
+    whole = ("block", "form", "cell", "devices")
     return Table(
         **{
             name: np.concatenate(parts) if parts else np.zeros(0, dtype=np.intp if name in whole else float)
@@ -192,30 +181,25 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     )
 
 
-def _best(need: Need, block: Block, fine: Truths, inside: Places, cache: int, *, priced: bool) -> Places:
-    """The place among those `inside` of each weight format's best deployment that is fine, F.
+def _best(need: Need, block: Block, fine: Truths, inside: Places, some: Places, *, priced: bool) -> Places:
+    """The place among those `inside` of the best deployment that is fine of each of some forms, which have one.
 
     Cells come the cheapest and simplest first, so that the first of equals is it.
     """
-    cells, at = block.places[inside], block.copy_at[inside]
+    cells, at, fine = block.places[inside], block.copy_at[inside], fine[some]
     if need.goal == GOALS[2]:
-        answers = answer_s(need, block.first_token_s(cache), block.token_s(cache))
+        answers = answer_s(need, block.first_token_s(some), block.token_s(some))
         return np.asarray(np.where(fine, answers.take(at, axis=1), inf).argmin(axis=-1))
     if need.goal == GOALS[3] and not need.requests_per_s:
-        request = request_s(need, block, cache).take(at, axis=1)
+        request = request_s(need, block, some).take(at, axis=1)
         costs = token_cost(need, block.cells, cells, request, priced=priced)
         return np.asarray(np.where(fine, np.where(np.isfinite(costs), costs, LAST), inf).argmin(axis=-1))
     begins = run_begins(block.cells.cost_usd[cells], block.cells.devices[cells])
-    run = np.searchsorted(begins, fine.argmax(axis=-1), side="right") - 1
-    best, ends = np.empty(len(fine), dtype=np.intp), np.append(begins[1:], len(inside))
-    for place in np.unique(run):
-        some, here = np.flatnonzero(run == place), slice(begins[place], ends[place])
-        copy = at[here]
-        token = block.token_by_weights[np.ix_(some, copy)] + block.token_by_cache[cache, copy]
-        prompts = block.first_at[copy]
-        first = block.first_by_weights[np.ix_(some, prompts)] + block.first_by_cache[cache, prompts]
-        best[some] = begins[place] + np.where(fine[some, here], answer_s(need, first, token), inf).argmin(axis=-1)
-    return best
+    run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(cells)))  # of equal cost and as many devices
+    row, place = np.nonzero(fine & (run == run[fine.argmax(axis=-1)][:, None]))
+    answers = answer_s(need, *block.times(some[row], at[place]))
+    order = np.lexsort((answers, row))
+    return place[order[np.searchsorted(row, np.arange(len(some)))]]
 
 
 def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
@@ -225,24 +209,34 @@ def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
     """
     need, budget, catalog = found.need, found.budget, found.found.catalog
     for block in found.found.blocks:
-        mine = block.model == form.model and form.weight_format in block.weights and form.cache_format in block.caches
-        if not mine or not len(block.places):
-            continue
-        cache, weights = block.caches.index(form.cache_format), block.weights.index(form.weight_format)
-        some, inside = np.array([weights]), affordable(need, budget, block)
-        if model_overrun(need, catalog, block)[weights] > 1 or not len(inside):
+        some = _forms(block, form)
+        inside = affordable(need, budget, block)
+        if not len(some) or not len(inside) or not _asked_for(need, catalog, block)[some].all():
             continue
         cells, at = block.places[inside], block.copy_at[inside]
         if need.requests_per_s:
-            worth = request_s(need, block, cache, some)[0, at] / block.cells.batch[cells]
+            worth = request_s(need, block, some)[0, at] / block.cells.batch[cells]
         else:
-            worth = answer_s(need, block.first_token_s(cache, some), block.token_s(cache, some))[0, at]
-        worth = np.where(within(need, block, inside, cache, some)[0], worth, inf)
+            worth = answer_s(need, *block.times(some, at))
+        worth = np.where(within(need, block, inside, some)[0], worth, inf)
         begins = run_begins(block.cells.cost_usd[cells], block.cells.devices[cells])
         for begin, end in zip(begins, [*begins[1:], len(worth)], strict=True):
             place = begin + int(worth[begin:end].argmin())
             if worth[place] < inf:
-                yield candidate(found.found, need, budget, block, cache, weights, int(cells[place]))
+                yield candidate(found.found, need, budget, block, int(some[0]), int(cells[place]))
+
+
+def _forms(block: Block, form: Scenario) -> Places:
+    """The place of a form among those of a block, none where it is not the block's."""
+    if block.model != form.model or form.weight_format not in block.weights or form.cache_format not in block.caches:
+        return np.zeros(0, dtype=np.intp)
+    cache, weights = block.caches.index(form.cache_format), block.weights.index(form.weight_format)
+    return np.array([cache * len(block.weights) + weights])
+
+
+def _asked_for(need: Need, catalog: Catalog, block: Block) -> Truths:
+    """Whether forms have the score and the context asked for, R."""
+    return np.tile(model_overrun(need, catalog, block) <= 1, len(block.caches))
 
 
 Asked = tuple[Need, Budget]
@@ -253,28 +247,25 @@ def nearest(found: Survey, asked: Asked, freed: Asked, form: Scenario | None = N
 
     None where nothing is within them.
     """
-    least: tuple[float, Block, int, int, int] | None = None
+    least: tuple[float, Block, int, int] | None = None
     for block in found.blocks:
-        if (form is not None and block.model != form.model) or not len(block.places):
+        inside = affordable(*freed, block)
+        some = np.arange(len(block.fits)) if form is None else _forms(block, form)
+        some = some[_asked_for(freed[0], found.catalog, block)[some]]
+        if not len(inside) or not len(some):
             continue
-        over = model_overrun(asked[0], found.catalog, block)
-        fixed, inside = fixed_overrun(*asked, block.cells, block.places), affordable(*freed, block)
-        some = model_overrun(freed[0], found.catalog, block) <= 1
-        if form is not None:
-            some &= [fmt == form.weight_format for fmt in block.weights]
-        for at, cache in enumerate(block.caches):
-            if not len(inside) or (form is not None and cache != form.cache_format):
-                continue
-            fine = within(freed[0], block, inside, at) & some[:, None]
-            rows = np.flatnonzero(fine.any(axis=-1))
-            if not len(rows):
-                continue
-            worst = overruns(asked[0], block, fixed, at, rows)[:, inside] * over[rows, None]
-            worst = np.where(fine[rows], worst, inf)
-            row, place = divmod(int(worst.argmin()), worst.shape[1])
-            if worst[row, place] < (least[0] if least else inf):
-                least = (float(worst[row, place]), block, at, int(rows[row]), int(block.places[inside[place]]))
+        fine = within(freed[0], block, inside, some)
+        does = fine.any(axis=-1)
+        some, fine = some[does], fine[does]
+        if not len(some):
+            continue
+        over = model_overrun(asked[0], found.catalog, block)[some % len(block.weights)]
+        worst = overruns(asked[0], block, fixed_overrun(*asked, block.cells, block.places), some)[:, inside]
+        worst = np.where(fine, worst * over[:, None], inf)
+        row, place = divmod(int(worst.argmin()), worst.shape[1])
+        if worst[row, place] < (least[0] if least else inf):
+            least = (float(worst[row, place]), block, int(some[row]), int(block.places[inside[place]]))
     if least is None:
         return None
-    _, block, at, row, cell = least
-    return candidate(found, *asked, block, at, row, cell)
+    _, block, row, cell = least
+    return candidate(found, *asked, block, row, cell)

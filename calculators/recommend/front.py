@@ -1,7 +1,7 @@
 """Which combinations does nothing beat in cost, in time per token and in quality at once?"""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import inf
 
 import numpy as np
@@ -11,11 +11,13 @@ from calculators.recommend.records import Budget, Need
 from calculators.recommend.survey import Block, Floats, Places, Survey, known
 from calculators.recommend.table import Table, rows_of, run_begins
 
+Point = tuple[float, float, float, int, int, int]  # what the score lacks, cost, seconds a token, block, form, cell
+
 
 def front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     """The Pareto front of what keeps to the limits and has a score: cost (devices where not all are priced), seconds a
     token, score; the cheapest first."""
-    points: list[tuple[float, float, float, int, int, int, int]] = []
+    points: list[Point] = []
     for place, block in enumerate(found.blocks):
         scores = [found.catalog.score(block.model.name, fmt.name) for fmt in block.weights]
         will = model_overrun(need, found.catalog, block) <= 1
@@ -28,14 +30,13 @@ def front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             order = np.argsort(cost, kind="stable")
             inside, cost = inside[order], cost[order]
         cells = block.places[inside]
-        for weights, caches, places, times in _staircase(need, block, inside, asked, cost):
-            columns = (cost[places].tolist(), times.tolist(), caches.tolist(), cells[places].tolist())
+        for weights, forms, places, times in _staircase(need, block, inside, np.array(asked), cost):
+            columns = (cost[places].tolist(), times.tolist(), forms.tolist(), cells[places].tolist())
             points += [
-                (-scores[weights], usd, time, place, cache, weights, cell)
-                for usd, time, cache, cell in zip(*columns, strict=True)
+                (-scores[weights], usd, time, place, form, cell) for usd, time, form, cell in zip(*columns, strict=True)
             ]
     points.sort()
-    kept: list[tuple[float, float, float, int, int, int, int]] = []
+    kept: list[Point] = []
     costs: list[float] = []  # of what is kept and not beaten in cost and time by what scores as well, rising
     times_s: list[float] = []  # their times, falling
     for point in points:
@@ -50,30 +51,29 @@ def front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
         first = bisect_left(costs, usd)
         costs[first:end], times_s[first:end] = [usd], [time]
     kept.sort(key=lambda point: point[1:3])
-    return rows_of(found, [(place, cache, weights, cell, time) for _, _, time, place, cache, weights, cell in kept])
+    return rows_of(found, [(place, form, cell, time) for _, _, time, place, form, cell in kept])
 
 
 def _staircase(
-    need: Need, block: Block, inside: Places, asked: Sequence[int], cost: Floats
+    need: Need, block: Block, inside: Places, asked: Places, cost: Floats
 ) -> Iterator[tuple[int, Places, Places, Floats]]:  # fmt: skip
-    """(weight format, caches, places, seconds a token) of what nothing as cheap in that format beats in time.
+    """(weight format, forms, places, seconds a token) of what nothing as cheap in that format beats in time.
 
     Of the places `inside` of D, whose costs do not fall from one to the next. A wider cache is taken before a narrower
     one as fast.
     """
-    wide = sorted(range(len(block.caches)), key=lambda at: -block.caches[at].bits_per_value)
-    begins, rows, copies = run_begins(cost), np.array(asked), block.copy_at[inside]
-    ends = np.append(begins[1:], len(cost))
-    speeds = [
-        np.where(within(need, block, inside, at, rows), known(block.token_s(at, rows)).take(copies, axis=1), inf)
-        for at in wide
-    ]
-    fastest = np.minimum.reduce(speeds)
+    wide = np.argsort([-fmt.bits_per_value for fmt in block.caches], kind="stable")
+    forms = wide[:, None] * len(block.weights) + asked
+    some, begins = forms.ravel(), run_begins(cost)
+    times = known(block.token_s(some)).take(block.copy_at[inside], axis=1)
+    speeds = np.where(within(need, block, inside, some), times, inf).reshape(*forms.shape, -1)
+    fastest = speeds.min(axis=0)
     steps = np.minimum.accumulate(np.minimum.reduceat(fastest, begins, axis=1), axis=1)
     gains = np.isfinite(steps)
     gains[:, 1:] &= steps[:, 1:] < steps[:, :-1]
-    for row, weights in enumerate(asked):
+    ends = np.append(begins[1:], len(cost))
+    for row, weights in enumerate(asked.tolist()):
         runs = np.flatnonzero(gains[row])
         places = np.array([begins[run] + fastest[row, begins[run] : ends[run]].argmin() for run in runs], dtype=np.intp)
-        at = np.argmax([speed[row, places] == fastest[row, places] for speed in speeds], axis=0)
-        yield weights, np.array(wide)[at], places, steps[row, runs]
+        at = np.argmax(speeds[:, row, places] == fastest[row, places], axis=0)
+        yield weights, forms[at, row], places, steps[row, runs]

@@ -67,13 +67,14 @@ def _best_of(
     found: Survey, need: Need, budget: Budget, table: Table, row: int, fleet: Fleet, *, priced: bool
 ) -> tuple[tuple[float, ...], Candidate] | None:  # fmt: skip
     """The best deployment of a row's form that keeps its limits in flight with its keys, None where none does."""
-    block, at, form = found.blocks[table.block[row]], int(table.cache[row]), np.array([table.weights[row]])
+    block, form = found.blocks[table.block[row]], table.form[row : row + 1]
+    cache, weights = (int(place[0]) for place in block.place(form))
     inside = affordable(need, budget, block)
-    inside = inside[within(need, block, inside, at, form)[0]]
+    inside = inside[within(need, block, inside, form)[0]]
     places = block.places[inside]
     cells = block.cells.at(places)
     given = Scenario(
-        model=block.model, weight_format=block.weights[form[0]], cache_format=block.caches[at], engine=block.engine,
+        model=block.model, weight_format=block.weights[weights], cache_format=block.caches[cache], engine=block.engine,
         deployment=block.cells.deployment(fleet, places), workload=replace(need.workload, batch=cells.batch),
     )  # fmt: skip
     if block.model.generates:
@@ -85,7 +86,7 @@ def _best_of(
         answers = np.full(len(places), LAST)
     if not kept.any():
         return None
-    seconds = request_s(need, block, at, form)[0, block.copy_at[inside]]
+    seconds = request_s(need, block, form)[0, block.copy_at[inside]]
     costs = token_cost(need, block.cells, places, seconds, priced=priced)
     own = replace(
         table.at(np.full(len(places), row)), cell=places, answer_s=answers, cost_usd=cells.cost_usd,
@@ -95,4 +96,4 @@ def _best_of(
     some = np.flatnonzero(kept)
     first = some[np.lexsort(tuple(key[some] for key in keys[::-1]))[0]]
     key = tuple(float(column[first]) for column in keys)
-    return key, candidate(found, need, budget, block, at, int(form[0]), int(places[first]))
+    return key, candidate(found, need, budget, block, int(form[0]), int(places[first]))

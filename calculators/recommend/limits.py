@@ -66,9 +66,9 @@ def cycle_s(need: Need, block: Block, some: Places, first_token_s: Floats, token
     return prompts + need.workload.output_tokens * token_s
 
 
-def request_s(need: Need, block: Block, cache: int, some: Some = ALL) -> Floats:
-    """Seconds of a copy's whole batch with one cache format, F x V, of some of the weight formats."""
-    return cycle_s(need, block, block.copies, block.first_token_s(cache, some), block.token_s(cache, some))
+def request_s(need: Need, block: Block, some: Places | None = None) -> Floats:
+    """Seconds of a copy's whole batch, R x V, of some of the forms."""
+    return cycle_s(need, block, block.copies, block.first_token_s(some), block.token_s(some))
 
 
 def answer_s(need: Need, first_token_s: Floats, token_s: Floats) -> Floats:
@@ -101,18 +101,15 @@ def affordable(need: Need, budget: Budget, block: Block) -> Places:
     return np.flatnonzero(fixed_overrun(need, budget, block.cells, block.places) <= 1)
 
 
-def within(need: Need, block: Block, inside: Places, cache: int, some: Some = ALL) -> Truths:
-    """Whether combinations with one cache format break no limit but those on the devices alone.
-
-    F x the places `inside` of D, of some of the weight formats.
-    """
-    fine = np.array(block.fits[cache, some])
+def within(need: Need, block: Block, inside: Places, some: Places | None = None) -> Truths:
+    """Whether combinations break no limit but those on the devices alone; R x the places `inside` of D, of some of the
+    forms."""
+    fine = np.array(block.fits if some is None else block.fits[some])
+    request = request_s(need, block, some) if need.request_s < inf or need.requests_per_s else None
     if need.token_s < inf:
-        fine &= block.token_by_weights[some] <= need.token_s - block.token_by_cache[cache]
+        fine &= block.token_s(some) <= need.token_s
     if need.first_token_s < inf:
-        in_time = block.first_by_weights[some] <= need.first_token_s - block.first_by_cache[cache]
-        fine &= in_time.take(block.first_at, axis=1)
-    request = request_s(need, block, cache, some) if need.request_s < inf or need.requests_per_s else None
+        fine &= block.first_token_s(some) <= need.first_token_s
     if request is not None:
         fine &= request <= need.request_s
     at = block.copy_at[inside]
@@ -123,19 +120,18 @@ def within(need: Need, block: Block, inside: Places, cache: int, some: Some = AL
     return found
 
 
-def overruns(need: Need, block: Block, fixed: Floats, cache: int, some: Some = ALL) -> Floats:
-    """The overrun of each combination with one cache format, F x D, of some of the weight formats.
+def overruns(need: Need, block: Block, fixed: Floats, some: Places) -> Floats:
+    """The overrun of each combination, R x D, of some of the forms; `fixed`: of the limits on the devices alone, D.
 
-    inf where its memory comes not near: it is not asked how fast that would be. `fixed`: of the limits on the devices
-    alone, D.
+    inf where its memory comes not near: it is not asked how fast that would be.
     """
-    memory = block.memory[cache, some]
+    memory = block.memory[some]
     over: Floats = np.where(memory <= NEAR, np.maximum(memory, 1), inf).take(block.memory_at, axis=1)
+    request = request_s(need, block, some) if need.request_s < inf or need.requests_per_s else None
     if need.token_s < inf:
-        over *= factors(block.token_s(cache, some) / need.token_s)
+        over *= factors(block.token_s(some) / need.token_s)
     if need.first_token_s < inf:
-        over *= factors(block.first_token_s(cache, some) / need.first_token_s)
-    request = request_s(need, block, cache, some) if need.request_s < inf or need.requests_per_s else None
+        over *= factors(block.first_token_s(some) / need.first_token_s)
     if request is not None:
         over *= factors(request / need.request_s)
     over = over.take(block.copy_at, axis=1) * fixed

@@ -27,7 +27,7 @@ from calculators.estimate import (
     started_both_s,
     token_links_s,
     token_rows,
-    weights_of,
+    weight_bytes_by_part,
 )
 from calculators.formats import Format, Stack, stack, stores
 from calculators.hardware import Deployment, Engine, Fleet, Server, side_by_side
@@ -267,17 +267,18 @@ class Kinds:
 class Grid:
     """All deployments for an engine with what they share, so that it is worked out once.
 
-    What a device holds depends on the shape, on the requests of a copy, and of the device on its memory, on what the
-    engine takes at once on it and on the formats that it runs: `holding` are the cells alike in these, `shapes` those
-    alike in all but the device's memory and formats. A prompt's passes depend on stages through links alone (`prompts`
-    and `staged_prompts`), a step's on the requests in it as well (`steps`). All of these are alike in cells that differ
-    in the number of their copies alone (`copies`). `pairs` are the first cells of equal holding whose simpler cells are
-    of equal holding too, `pair_at` each cell's place among them; `stand_in` is the holding of that simpler cell, -1 for
-    none.
+    What a device holds depends on how a copy is divided, which its weights follow from (`cuts`), on the requests of a
+    copy, and of the device on its memory, on what the engine takes at once on it and on the formats that it runs:
+    `holding` are the cells alike in these, `shapes` those alike in all but the device's memory and formats. A prompt's
+    passes depend on stages through links alone (`prompts` and `staged_prompts`), a step's on the requests in it as well
+    (`steps`). All of these are alike in cells that differ in the number of their copies alone (`copies`). `pairs` are
+    the first cells of equal holding whose simpler cells are of equal holding too, `pair_at` each cell's place among
+    them; `stand_in` is the holding of that simpler cell, -1 for none.
     """
 
     cells: Cells
     copies: Kinds
+    cuts: Kinds
     shapes: Kinds
     holding: Kinds
     prompts: Kinds
@@ -302,19 +303,21 @@ def grid(cells: Cells, every: Cards, workload: Workload) -> Grid:
     share = -(-cells.batch // cells.replicas)
     _, step = alike(*every.steps)
     _, card = alike(*every.steps, np.asarray(every.fleet.memory_bytes), *every.runs, *every.keeps)
-    _, shape = alike(width, cells.pipeline_parallel, groups, share)
-    _, cut = alike(width, groups)
-    _, load = alike(cut, np.maximum(share / cells.pipeline_parallel, 1))
+    _, width_of = alike(width, groups)
+    _, cut = alike(width_of, cells.pipeline_parallel)
+    _, shape = alike(cut, share)
+    _, load = alike(width_of, np.maximum(share / cells.pipeline_parallel, 1))
     holding = sorted_by(shape, card[where])
     stand_in = np.where(cells.simpler < 0, -1, holding.at[cells.simpler])
     pairs, pair_at = alike(holding.at, stand_in + 1)
     return Grid(
         cells=cells,
         copies=sorted_by(where, shape),
+        cuts=sorted_by(cut),
         shapes=sorted_by(shape, step[where]),
         holding=holding,
-        prompts=sorted_by(where, cut),
-        staged_prompts=sorted_by(where, cut, cells.pipeline_parallel),
+        prompts=sorted_by(where, width_of),
+        staged_prompts=sorted_by(where, cut),
         steps=sorted_by(where, load),
         pairs=pairs,
         pair_at=pair_at,
@@ -326,9 +329,10 @@ def grid(cells: Cells, every: Cards, workload: Workload) -> Grid:
 class Block:
     """One model in several weight formats F and cache formats C over the deployments D that one of them comes near.
 
-    What a copy of the model holds and how fast it is does not depend on how many copies there are: V are those that
-    differ in more. `memory` is what a form needs of a device, as a share of its capacity; inf where no such device runs
-    it. It is least on cell `least_cell`, among all deployments.
+    Forms R are the weight formats with the first cache format, then with the next. What a copy of the model holds and
+    how fast it is does not depend on how many copies there are: V are those that differ in more. `memory` is what a
+    form needs of a device, as a share of its capacity; inf where no such device runs it. It is least on cell
+    `least_cell`, among all deployments.
     """
 
     model: Architecture
@@ -339,26 +343,43 @@ class Block:
     places: Places  # of D among the cells
     copies: Places  # of V among the cells: the first of each
     copy_at: Places  # D -> V
-    fits: Truths  # C, F, V
-    memory: Floats  # C, F, H
+    fits: Truths  # R, V
+    memory: Floats  # R, H
     memory_at: Places  # V -> H: many deployments hold the same
     token_by_weights: Floats  # F, V
     token_by_cache: Floats  # C, V
     first_by_weights: Floats  # F, U
     first_by_cache: Floats  # C, U
     first_at: Places  # V -> U: a prompt's time does not depend on the requests in flight
-    least_memory: Floats  # C, F
-    least_cell: Places  # C, F
+    least_memory: Floats  # R
+    least_cell: Places  # R
 
-    def token_s(self, cache: int, some: Places | slice = slice(None)) -> Floats:
-        """Seconds between two tokens with one of the cache formats, F x V, of some of the weight formats."""
-        seconds: Floats = self.token_by_weights[some] + self.token_by_cache[cache]
-        return seconds
+    def place(self, form: Any) -> tuple[Any, Any]:
+        """(cache format, weight format) of forms, as places among the block's."""
+        return form // len(self.weights), form % len(self.weights)
 
-    def first_token_s(self, cache: int, some: Places | slice = slice(None)) -> Floats:
-        """Seconds to the first token of one request alone, F x V, of some of the weight formats."""
-        seconds: Floats = self.first_by_weights[some] + self.first_by_cache[cache]
-        return seconds.take(self.first_at, axis=1)
+    def token_s(self, some: Places | None = None) -> Floats:
+        """Seconds between two tokens, R x V, of some of the forms."""
+        return self._sum(self.token_by_cache, self.token_by_weights, some)
+
+    def first_token_s(self, some: Places | None = None) -> Floats:
+        """Seconds to the first token of one request alone, R x V, of some of the forms."""
+        return self._sum(self.first_by_cache, self.first_by_weights, some).take(self.first_at, axis=1)
+
+    def times(self, forms: Places, copies: Places) -> tuple[Floats, Floats]:
+        """Seconds to the first token and between two tokens of forms on copies of V, one of these for each form."""
+        cache, weights = self.place(forms)
+        prompts = self.first_at[copies]
+        first: Floats = self.first_by_weights[weights, prompts] + self.first_by_cache[cache, prompts]
+        token: Floats = self.token_by_weights[weights, copies] + self.token_by_cache[cache, copies]
+        return first, token
+
+    def _sum(self, by_cache: Floats, by_weights: Floats, some: Places | None) -> Floats:
+        if some is None:
+            return (by_weights + by_cache[:, None]).reshape(-1, by_weights.shape[-1])
+        cache, weights = self.place(some)
+        found: Floats = by_weights[weights] + by_cache[cache]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -508,7 +529,7 @@ def _block(
         places=held,
         copies=copies,
         copy_at=(np.cumsum(used) - 1)[available.copies.at[held]],
-        fits=(memory <= 1).take(memory_at, axis=2),
+        fits=(memory <= 1).take(memory_at, axis=1),
         memory=memory,
         memory_at=memory_at,
         token_by_weights=token_weights,
@@ -516,7 +537,7 @@ def _block(
         first_by_weights=first_weights,
         first_by_cache=first_cache,
         first_at=available.staged_prompts.at[copies],
-        least_memory=np.take_along_axis(memory, least[..., None], axis=-1)[..., 0],
+        least_memory=memory[np.arange(len(memory)), least],
         least_cell=available.holding.first[least],
     )
     return block, int(np.count_nonzero(even[available.holding.at])) * forms[0] * forms[1]
@@ -527,20 +548,20 @@ def _needed(memory: Floats, available: Grid) -> Truths:
     fits: Truths = np.asarray(memory <= 1)
     near: Truths = np.asarray(memory <= NEAR)
     own = available.holding.at[available.pairs]
-    needed: Truths = np.asarray(near.any(axis=(0, 1)))[own]
+    needed: Truths = np.asarray(near.any(axis=0))[own]
     staged = np.flatnonzero(needed & (available.stand_in >= 0))
     mine, other = own[staged], available.stand_in[staged]
-    fitting = _codes(fits.reshape(-1, fits.shape[-1]))
+    fitting = _codes(fits)
     better: Truths = np.asarray((fitting.take(mine, axis=1) & ~fitting.take(other, axis=1)).any(axis=0))
-    rest = np.flatnonzero(~better & np.asarray((near & ~fits).any(axis=(0, 1)))[mine])
-    share, stand_in = memory.take(mine[rest], axis=2), memory.take(other[rest], axis=2)
-    better[rest] = ((share > 1) & (share <= NEAR) & (share < stand_in)).any(axis=(0, 1))
+    rest = np.flatnonzero(~better & np.asarray((near & ~fits).any(axis=0))[mine])
+    share, stand_in = memory.take(mine[rest], axis=1), memory.take(other[rest], axis=1)
+    better[rest] = ((share > 1) & (share <= NEAR) & (share < stand_in)).any(axis=0)
     needed[staged] = better
     return needed
 
 
 def _codes(truths: Truths) -> Places:
-    """What is true of each thing, n x H, as the binary digits of whole numbers, n / 52 x H: a float holds 53 exactly."""
+    """What is true of each thing, n x H, as binary digits of whole numbers, n / 52 x H: a float holds 53 exactly."""
     digits = [truths[begin : begin + 52] for begin in range(0, len(truths), 52)]
     return np.array([2.0 ** np.arange(len(each)) @ each for each in digits]).astype(np.intp)
 
@@ -548,11 +569,12 @@ def _codes(truths: Truths) -> Places:
 def _memory(
     scenario: Callable[[Kinds], Scenario], even: Truths, available: Grid, every: Cards, forms: tuple[int, int]
 ) -> Floats:
-    """What each form needs of each kind of holding, as a share of the capacity, C x F x H; inf where it cannot run."""
+    """What each form needs of each kind of holding, as a share of the capacity, R x H; inf where it cannot run."""
     at, count = available.shapes.of(available.holding), len(available.holding.first)
-    memory = memory_bytes(scenario(available.shapes))
+    weights = np.asarray(total(weight_bytes_by_part(scenario(available.cuts))))
+    memory = memory_bytes(scenario(available.shapes), {PARTS[0]: weights.take(available.cuts.of(available.shapes), -1)})
     used = np.broadcast_to(total(memory), (*forms, len(available.shapes.first)))
-    beside = {PARTS[0]: weights_of(memory), "activations": memory["activations"]}
+    beside = {name: memory[name] for name in (PARTS[0], "activations")}
     held = {name: np.asarray(size).take(at, axis=-1) if np.ndim(size) else size for name, size in beside.items()}
     capacity = np.maximum(capacity_bytes(scenario(available.holding), held), 1)
     card = available.cells.accelerator[available.holding.first]
@@ -562,4 +584,4 @@ def _memory(
         shares[cache][:, ~(even & every.keeps[cache, card])] = inf
     if not every.runs.all():
         shares[:, ~every.runs[:, card]] = inf
-    return shares
+    return shares.reshape(-1, count)

@@ -19,8 +19,7 @@ class Table:
     """One row a form (model, weight format, cache format): its best deployment, or its nearest miss."""
 
     block: Places
-    weights: Places
-    cache: Places
+    form: Places  # among the block's forms
     cell: Places  # among the block's cells
     token_s: Floats
     answer_s: Floats  # of one whole answer: see `answer_s`
@@ -81,10 +80,7 @@ class Candidates(Sequence[Candidate]):
             return self.some(self.rows[at])
         row, table = int(self.rows[at]), self.table
         block = self.found.blocks[table.block[row]]
-        return candidate(
-            self.found, self.need, self.budget, block, int(table.cache[row]), int(table.weights[row]),
-            int(table.cell[row]),
-        )  # fmt: skip
+        return candidate(self.found, self.need, self.budget, block, int(table.form[row]), int(table.cell[row]))
 
     def some(self, rows: Places) -> "Candidates":
         """Other rows of the same table, in their order."""
@@ -99,9 +95,9 @@ class Candidates(Sequence[Candidate]):
     def forms(self) -> "Candidates":
         """The best of each model and weight format, in order."""
         first: dict[tuple[int, str], int] = {}
-        places = zip(self.model, self.column("block"), self.column("weights"), self.rows, strict=True)
-        for model, block, weights, row in places:
-            first.setdefault((model, self.found.blocks[block].weights[weights].name), row)
+        for model, place, form, row in zip(self.model, *map(self.column, ("block", "form")), self.rows, strict=True):
+            block = self.found.blocks[place]
+            first.setdefault((model, block.weights[block.place(form)[1]].name), row)
         return self.some(np.array(list(first.values()), dtype=np.intp))
 
     def above(self, quality: float) -> "Candidates":
@@ -127,7 +123,7 @@ class Candidates(Sequence[Candidate]):
         for row in self.rows:
             block, cell = self.found.blocks[self.table.block[row]], self.table.cell[row]
             card = list(self.found.catalog.accelerators)[block.cells.accelerator[cell]]
-            weights = block.weights[self.table.weights[row]].name
+            weights = block.weights[block.place(self.table.form[row])[1]].name
             found.append(f"{block.model.name}, {weights}, {self.table.devices[row]} × {card}")
         return found
 
@@ -153,19 +149,18 @@ def run_begins(*columns: NDArray[Any]) -> Places:
     return np.append(0, np.flatnonzero(change) + 1)
 
 
-def rows_of(found: Survey, rows: Sequence[tuple[int, int, int, int, float]]) -> Table:
-    """A table of single combinations: (block, cache, weights, cell, seconds a token); each will do."""
-    blocks = [found.blocks[row[0]] for row in rows]
-    numbers = np.array([row[:4] for row in rows], dtype=np.intp).reshape(-1, 4)
-    weights = [block.weights[row[2]] for block, row in zip(blocks, rows, strict=True)]
-    caches = [block.caches[row[1]] for block, row in zip(blocks, rows, strict=True)]
+def rows_of(found: Survey, rows: Sequence[tuple[int, int, int, float]]) -> Table:
+    """A table of single combinations: (block, form, cell, seconds a token); each will do."""
+    numbers = np.array([row[:3] for row in rows], dtype=np.intp).reshape(-1, 3)
+    blocks, cells = [found.blocks[block] for block in numbers[:, 0]], numbers[:, 2]
+    formats = [(block, *block.place(form)) for block, form in zip(blocks, numbers[:, 1], strict=True)]
+    weights, caches = [block.weights[at] for block, _, at in formats], [block.caches[at] for block, at, _ in formats]
     names = [(block.model.name, fmt.name) for block, fmt in zip(blocks, weights, strict=True)]
     return Table(
         block=numbers[:, 0],
-        cache=numbers[:, 1],
-        weights=numbers[:, 2],
-        cell=numbers[:, 3],
-        token_s=np.array([row[4] for row in rows], dtype=float),
+        form=numbers[:, 1],
+        cell=cells,
+        token_s=np.array([row[3] for row in rows], dtype=float),
         answer_s=np.full(len(rows), np.nan),
         overrun=np.ones(len(rows)),
         quality=np.array([found.catalog.score(*name) for name in names], dtype=float),
@@ -173,7 +168,7 @@ def rows_of(found: Survey, rows: Sequence[tuple[int, int, int, int, float]]) -> 
         cache_bits=np.array([fmt.bits_per_value for fmt in caches], dtype=float),
         size=np.array([parameters(block.model) for block in blocks], dtype=float),
         converted=np.array([found.catalog.converted(*name) for name in names], dtype=float),
-        cost_usd=np.array([block.cells.cost_usd[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=float),
+        cost_usd=np.array([block.cells.cost_usd[at] for block, at in zip(blocks, cells, strict=True)], dtype=float),
         token_cost=np.full(len(rows), np.nan),
-        devices=np.array([block.cells.devices[row[3]] for block, row in zip(blocks, rows, strict=True)], dtype=np.intp),
+        devices=np.array([block.cells.devices[at] for block, at in zip(blocks, cells, strict=True)], dtype=np.intp),
     )
