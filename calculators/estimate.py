@@ -13,6 +13,7 @@ from calculators.formats import Format
 from calculators.hardware import Deployment, Engine, MemoryRule
 from calculators.latency import (
     Work,
+    decode_cache_rows,
     decode_rows,
     links_row,
     prompt_pass_rows,
@@ -214,6 +215,14 @@ def token_rows(scenario: Scenario, *, links: bool = True) -> list[Work]:
     workload = scenario.workload
     context = workload.prompt_tokens + workload.output_tokens / 2
     return decode_rows(*_pass_inputs(scenario), batch=requests_a_step(scenario), context_tokens=context, links=links)
+
+
+def token_cache_rows(scenario: Scenario) -> list[Work]:
+    """Those of `token_rows` that depend on what is in the cache."""
+    model, _, cache, deployment, engine = _pass_inputs(scenario)
+    context = scenario.workload.prompt_tokens + scenario.workload.output_tokens / 2
+    batch = requests_a_step(scenario)
+    return decode_cache_rows(model, cache, deployment, engine, batch=batch, context_tokens=context)
 
 
 def requests_a_step(scenario: Scenario) -> Quantity:

@@ -555,6 +555,16 @@ def _pass_rows(
     return [*rows, *_launches_row(rows, model, fmt, deployment, engine, decode=decode)]
 
 
+def decode_cache_rows(
+    model: Architecture, cache: Format, deployment: Deployment, engine: Engine, *,
+    batch: Quantity, context_tokens: Quantity, queries: Quantity = 1,
+) -> list[Work]:  # fmt: skip
+    """Those of `decode_rows` that depend on what is in the cache: attention."""
+    return _attention_rows(
+        model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True, queries=queries
+    )
+
+
 def decode_rows(
     model: Architecture, fmt: Format, cache: Format, deployment: Deployment, engine: Engine, *,
     batch: Quantity, context_tokens: Quantity, queries: Quantity = 1, links: bool = True,
@@ -564,8 +574,8 @@ def decode_rows(
     `queries` tokens of each sequence pass at once where drafts are checked; its cache is read once for all of them.
     """
     tokens = batch * queries
-    attention = _attention_rows(
-        model, cache, deployment, engine, sequences=batch, context_tokens=context_tokens, decode=True, queries=queries
+    attention = decode_cache_rows(
+        model, cache, deployment, engine, batch=batch, context_tokens=context_tokens, queries=queries
     )
     return _pass_rows(attention, model, fmt, deployment, engine, tokens=tokens, heads=tokens, decode=True, links=links)
 

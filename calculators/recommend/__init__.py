@@ -8,13 +8,13 @@ from calculators.recommend.limits import reads
 from calculators.recommend.obstacle import Obstacle, obstacles
 from calculators.recommend.records import ANYTHING, GOALS, Abilities, Budget, Catalog, Need, divides, runs_on, splits
 from calculators.recommend.rescue import Rescue, rescue
-from calculators.recommend.survey import BATCHES, NEAR, STAGES, WIDTHS, Survey, survey
+from calculators.recommend.survey import BATCHES, NEAR, STAGES, WIDTHS, Survey, resurvey, survey
 from calculators.recommend.table import Candidates
 
 __all__ = [
     "ANYTHING", "BATCHES", "GOALS", "NEAR", "STAGES", "WIDTHS", "Abilities", "Budget", "Candidate", "Candidates",
     "Catalog", "Change", "InFlight",
     "Need", "Obstacle", "Recommendation", "Rescue", "Survey", "changes_that_fit", "choose",
-    "deployments", "divides", "keeps", "obstacles", "reads", "recommend", "rescue", "runs_on", "shares_of",
+    "deployments", "divides", "keeps", "obstacles", "reads", "recommend", "rescue", "resurvey", "runs_on", "shares_of",
     "smallest_deployment", "splits", "survey",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ deployment, no time is worked out. A pass's time is the sum of what depends on t
 on neither, so that formats are summed, not multiplied, until the two meet.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calculators import UNKNOWN
+from calculators import UNKNOWN, Quantity
 from calculators.architecture import Architecture
 from calculators.estimate import (
     Scenario,
@@ -25,6 +25,7 @@ from calculators.estimate import (
     first_token_pass,
     memory_bytes,
     started_both_s,
+    token_cache_rows,
     token_links_s,
     token_rows,
     weight_bytes_by_part,
@@ -39,6 +40,7 @@ from calculators.tensor import PARTS
 WIDTHS = (1, 2, 4, 8)  # devices that share a layer
 STAGES = (1, 2, 3, 4, 6, 8)  # pipeline stages
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # requests that a copy answers at once, where a rate is asked for
+CUT = ("tensor_parallel", "pipeline_parallel", "expert_parallel")  # how a copy is divided
 WIDEST = 1 << 20  # numbers in a table
 NEAR = 1.5  # what goes this often at most into its limit comes near it
 
@@ -288,6 +290,22 @@ class Grid:
     pair_at: Places
     stand_in: Places
 
+    def under(self, workload: Workload) -> "Grid":
+        """The same deployments with other lengths of as many requests."""
+        kinds: dict[str, Any] = {
+            each: replace(old, workload=replace(workload, batch=old.workload.batch))
+            for each in ("copies", "cuts", "shapes", "holding", "prompts", "staged_prompts", "steps")
+            for old in (getattr(self, each),)
+        }
+        return replace(self, **kinds)
+
+    def alike_in(self, other: "Grid", kinds: str, columns: Sequence[str]) -> bool:
+        """Whether two grids have the same kinds of a name, which differ in these columns of the cells alone."""
+        ours, theirs = getattr(self, kinds).first, getattr(other, kinds).first
+        return len(ours) == len(theirs) and all(
+            np.array_equal(getattr(self.cells, name)[ours], getattr(other.cells, name)[theirs]) for name in columns
+        )
+
 
 def grid(cells: Cells, every: Cards, workload: Workload) -> Grid:
     """The deployments for an engine, sorted into kinds."""
@@ -353,6 +371,7 @@ class Block:
     first_at: Places  # V -> U: a prompt's time does not depend on the requests in flight
     least_memory: Floats  # R
     least_cell: Places  # R
+    kept: "Kept"
 
     def place(self, form: Any) -> tuple[Any, Any]:
         """(cache format, weight format) of forms, as places among the block's."""
@@ -383,11 +402,32 @@ class Block:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What of a model's figures another load leaves as it is."""
+
+    weights: Floats  # bytes of weights, F x cuts: under any load
+    by_weights: Floats  # seconds of a step but for links and the cache, F x steps: with as many requests in flight
+    links: Floats  # seconds of its links, over copies
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """An engine with the formats that it runs, and its deployments of models without and with experts."""
+
+    cards: Cards
+    weights: Stack
+    caches: Stack
+    grids: tuple[Grid, Grid]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Survey:
     """The figures of every model, format and deployment for a job, before any limit."""
 
     need: Need
+    budget: Budget
     catalog: Catalog
+    groups: tuple[Group, ...]
     blocks: tuple[Block, ...]
     considered: int  # combinations of model, formats and deployment
 
@@ -403,32 +443,91 @@ def survey(
     need: Need, budget: Budget, catalog: Catalog, progress: Callable[[float], None] | None = None
 ) -> Survey:  # fmt: skip
     """The figures of every combination; `progress` is told the share of the models that is done."""
-    groups = [
-        (engine, weights, caches, cards(catalog, engine, weights, caches))
-        for engine, weights in stacks(catalog)
-        for caches in _apart(engine, catalog.abilities_of(engine).caches(catalog.cache_formats))
-    ]
-    deployments = {
-        (place, experts): grid(cells(need, budget, catalog, engine, experts=experts), every, need.workload)
-        for place, (engine, _, _, every) in enumerate(groups)
-        for experts in (False, True)
-    }
+    groups = []
+    for engine, weights in stacks(catalog):
+        for caches in _apart(engine, catalog.abilities_of(engine).caches(catalog.cache_formats)):
+            every = cards(catalog, engine, weights, caches)
+            plain, experts = (
+                grid(cells(need, budget, catalog, engine, experts=experts), every, need.workload)
+                for experts in (False, True)
+            )
+            groups.append(Group(cards=every, weights=weights, caches=caches, grids=(plain, experts)))
+    return _survey(need, budget, catalog, tuple(groups), None, progress)
+
+
+def resurvey(before: Survey, need: Need, progress: Callable[[float], None] | None = None) -> Survey:
+    """The figures of every combination for another job on the same devices: those of `survey`, sooner.
+
+    What does not depend on what changed is taken from the survey `before`.
+    """
+    groups, steady = before.groups, _flow(before.need) == _flow(need)
+    for place, group in enumerate(groups):
+        plain, experts = (
+            old.under(need.workload)
+            if steady
+            else grid(
+                cells(need, before.budget, before.catalog, group.cards.engine, experts=bool(experts)),
+                group.cards, need.workload,
+            )
+            for experts, old in enumerate(group.grids)
+        )  # fmt: skip
+        groups = (*groups[:place], replace(group, grids=(plain, experts)), *groups[place + 1 :])
+    return _survey(need, before.budget, before.catalog, groups, before, progress)
+
+
+def _flow(need: Need) -> tuple[Quantity, bool]:
+    """What the requests in flight of all deployments follow from."""
+    return need.workload.batch, need.requests_per_s > 0
+
+
+def _survey(
+    need: Need, budget: Budget, catalog: Catalog, groups: tuple[Group, ...], before: Survey | None,
+    progress: Callable[[float], None] | None,
+) -> Survey:  # fmt: skip
+    old_blocks = iter(before.blocks if before else ())
     blocks = []
     considered = 0
     for done, model in enumerate(catalog.models.values()):
         experts = any(block.mlp.experts for block in model.blocks)
-        for place, (_, weights, caches, every) in enumerate(groups):
-            available = deployments[place, experts]
+        for place, group in enumerate(groups):
+            available, weights, every = group.grids[experts], group.weights, group.cards
             own = tuple(at for at, fmt in enumerate(weights.formats) if stores(model, fmt))
             if len(available.cells) and own:
                 if len(own) < len(weights.formats):
                     weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
-                found, tried = _block(model, weights, caches, every, available)
+                old = Old(next(old_blocks), before.groups[place].grids[experts], before.need) if before else None
+                found, tried = _block(need, model, group, weights, every, available, old)
                 blocks.append(found)
                 considered += tried
         if progress is not None:
             progress((done + 1) / len(catalog.models))
-    return Survey(need=need, catalog=catalog, blocks=tuple(blocks), considered=considered)
+    return Survey(
+        need=need, budget=budget, catalog=catalog, groups=groups, blocks=tuple(blocks), considered=considered
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A model's figures in a survey before, on the same devices."""
+
+    block: Block
+    grid: Grid
+    need: Need
+
+    def weights(self, now: Grid) -> Floats | None:
+        """Its bytes of weights, None where the deployments are cut in other ways."""
+        return self.block.kept.weights if now.alike_in(self.grid, "cuts", CUT) else None
+
+    def prompts(self, now: Grid, need: Need) -> tuple[Floats, Floats] | None:
+        """Its prompts' seconds by format of cache and weights, None where prompts or deployments are others."""
+        lengths = [(each.workload.prompt_tokens, each.workload.prefix_hits) for each in (need, self.need)]
+        if lengths[0] != lengths[1] or not now.alike_in(self.grid, "staged_prompts", ("accelerator", *CUT)):
+            return None
+        return self.block.first_by_cache, self.block.first_by_weights
+
+    def steps(self, now: Grid) -> bool:
+        """Whether as many requests are in each of its steps."""
+        return now.steps.at is self.grid.steps.at
 
 
 @lru_cache(maxsize=64)
@@ -480,51 +579,43 @@ def _seconds(rows: list[Work], forms: tuple[int, int], count: int) -> tuple[Floa
 
 
 def _block(
-    model: Architecture, weights: Stack, caches: Stack, every: Cards, available: Grid
+    need: Need, model: Architecture, group: Group, weights: Stack, every: Cards, available: Grid, old: Old | None
 ) -> tuple[Block, int]:  # fmt: skip
     """The figures of one model in a stack of formats, and how many combinations they are."""
+    caches, engine = group.caches, every.engine
 
     def scenario(kinds: Kinds) -> Scenario:
         return Scenario(
-            model=model, weight_format=weights, cache_format=caches, engine=every.engine, deployment=kinds.deployment,
+            model=model, weight_format=weights, cache_format=caches, engine=engine, deployment=kinds.deployment,
             workload=kinds.workload,
         )  # fmt: skip
 
     forms = (len(caches.formats), len(weights.formats))
     even = _even(model, available.holding.deployment)
-    memory = _memory(scenario, even, available, every, forms)
+    stored = old.weights(available) if old else None
+    if stored is None:
+        stored = np.asarray(total(weight_bytes_by_part(scenario(available.cuts))))
+    memory = _memory(scenario, stored, even, available, every, forms)
     least = memory.argmin(axis=-1)
     held = np.flatnonzero(_needed(memory, available)[available.pair_at])
     used = np.zeros(len(available.copies.first), dtype=bool)
     used[available.copies.at[held]] = True
     some = np.flatnonzero(used)
     copies = available.copies.first[some]
-    memory_at = available.holding.at[copies]
-
-    alone = available.prompts.of(available.staged_prompts)
-    rows, passes = first_token_pass(scenario(available.prompts))
-    first_cache, first_weights = (each * passes for each in _seconds(rows, forms, len(available.prompts.first)))
-    first_weights = (first_weights + every.engine.scheduler.request_s).take(alone, axis=1)
-    first_weights += first_token_links_s(scenario(available.staged_prompts))
-    first_cache = first_cache.take(alone, axis=1)
-    token_cache, token_weights = np.zeros((forms[0], len(some))), np.full((forms[1], len(some)), UNKNOWN)
-    if model.generates:
-        step_rows, step_at = token_rows(scenario(available.steps), links=False), available.steps.at[copies]
-        token_cache, token_weights = (
-            each.take(step_at, axis=1) for each in _seconds(step_rows, forms, len(available.steps.first))
-        )
-        token_weights += np.asarray(token_links_s(scenario(available.copies)))[some]
-    if np.any(every.engine.launch_s):
-        least_first, _ = started_both_s(scenario(available.staged_prompts))
+    memory_at, step_at = available.holding.at[copies], available.steps.at[copies]
+    prompts = old.prompts(available, need) if old else None
+    first_cache, first_weights = prompts or _prompts(scenario, available, engine, forms)
+    step_cache, by_weights, links = _steps(scenario, available, forms, old)
+    token_cache, token_weights = step_cache.take(step_at, axis=1), by_weights.take(step_at, axis=1) + links[some]
+    if np.any(engine.launch_s):
         _, least_step = started_both_s(scenario(available.copies))
         least_step = np.broadcast_to(least_step, (forms[1], len(used)))[:, some]
-        first_weights, first_cache = np.maximum(first_weights + first_cache, least_first), np.zeros_like(first_cache)
         token_weights, token_cache = np.maximum(token_weights + token_cache, least_step), np.zeros_like(token_cache)
     block = Block(
         model=model,
         weights=weights.formats,
         caches=caches.formats,
-        engine=every.engine,
+        engine=engine,
         cells=available.cells,
         places=held,
         copies=copies,
@@ -539,8 +630,36 @@ def _block(
         first_at=available.staged_prompts.at[copies],
         least_memory=memory[np.arange(len(memory)), least],
         least_cell=available.holding.first[least],
+        kept=Kept(weights=stored, by_weights=by_weights, links=links),
     )
     return block, int(np.count_nonzero(even[available.holding.at])) * forms[0] * forms[1]
+
+
+def _prompts(
+    scenario: Callable[[Kinds], Scenario], available: Grid, engine: Engine, forms: tuple[int, int]
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Seconds to the first token of one request alone by cache format, C x U, and by weight format, F x U."""
+    alone, staged = available.prompts.of(available.staged_prompts), scenario(available.staged_prompts)
+    rows, passes = first_token_pass(scenario(available.prompts))
+    cache, weights = (each * passes for each in _seconds(rows, forms, len(available.prompts.first)))
+    weights = (weights + engine.scheduler.request_s).take(alone, axis=1) + first_token_links_s(staged)
+    cache = cache.take(alone, axis=1)
+    if np.any(engine.launch_s):
+        return np.zeros_like(cache), np.maximum(weights + cache, started_both_s(staged)[0])
+    return cache, weights
+
+
+def _steps(
+    scenario: Callable[[Kinds], Scenario], available: Grid, forms: tuple[int, int], old: Old | None
+) -> tuple[Floats, Floats, Floats]:
+    """Seconds of a step by cache format, C x steps; the rest by weight format, F x steps; its links, over copies."""
+    steps, count = scenario(available.steps), len(available.steps.first)
+    if not steps.model.generates:
+        return np.zeros((forms[0], count)), np.full((forms[1], count), UNKNOWN), np.zeros(len(available.copies.first))
+    if old and old.steps(available):
+        return _seconds(token_cache_rows(steps), forms, count)[0], old.block.kept.by_weights, old.block.kept.links
+    links = np.broadcast_to(token_links_s(scenario(available.copies)), len(available.copies.first))
+    return *_seconds(token_rows(steps, links=False), forms, count), links
 
 
 def _needed(memory: Floats, available: Grid) -> Truths:
@@ -567,12 +686,15 @@ def _codes(truths: Truths) -> Places:
 
 
 def _memory(
-    scenario: Callable[[Kinds], Scenario], even: Truths, available: Grid, every: Cards, forms: tuple[int, int]
-) -> Floats:
-    """What each form needs of each kind of holding, as a share of the capacity, R x H; inf where it cannot run."""
+    scenario: Callable[[Kinds], Scenario], stored: Floats, even: Truths, available: Grid, every: Cards,
+    forms: tuple[int, int],
+) -> Floats:  # fmt: skip
+    """What each form needs of each kind of holding, as a share of the capacity, R x H; inf where it cannot run.
+
+    `stored`: its bytes of weights, F x cuts.
+    """
     at, count = available.shapes.of(available.holding), len(available.holding.first)
-    weights = np.asarray(total(weight_bytes_by_part(scenario(available.cuts))))
-    memory = memory_bytes(scenario(available.shapes), {PARTS[0]: weights.take(available.cuts.of(available.shapes), -1)})
+    memory = memory_bytes(scenario(available.shapes), {PARTS[0]: stored.take(available.cuts.of(available.shapes), -1)})
     used = np.broadcast_to(total(memory), (*forms, len(available.shapes.first)))
     beside = {name: memory[name] for name in (PARTS[0], "activations")}
     held = {name: np.asarray(size).take(at, axis=-1) if np.ndim(size) else size for name, size in beside.items()}
