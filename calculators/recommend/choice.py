@@ -28,7 +28,7 @@ from calculators.recommend.limits import (
     within,
 )
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
-from calculators.recommend.survey import NEAR, Block, Places, Survey, Truths, known, survey
+from calculators.recommend.survey import NEAR, Block, Floats, Places, Survey, Truths, known, survey
 from calculators.recommend.table import Candidates, Table, run_begins
 
 
@@ -130,24 +130,28 @@ def _priced(found: Survey) -> bool:
 
 def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
+    by_cells: dict[int, Floats] = {}
     for place, block in enumerate(found.blocks):
+        if id(block.cells) not in by_cells:
+            by_cells[id(block.cells)] = fixed_overrun(need, budget, block.cells, np.arange(len(block.cells)))
+        fixed = by_cells[id(block.cells)]
         cell, (cache, weights) = block.least_cell.copy(), block.place(np.arange(len(block.least_cell)))
         token, answer, request = (np.full(len(cell), unknown) for unknown in (np.nan, LAST, np.nan))
-        over = factors(block.least_memory) * fixed_overrun(need, budget, block.cells, cell)
-        fixed = fixed_overrun(need, budget, block.cells, block.places)
-        inside = np.flatnonzero(fixed <= 1)
+        over = factors(block.least_memory) * fixed[cell]
+        inside = np.flatnonzero(fixed[block.places] <= 1)
         best, will = np.zeros(len(cell), dtype=np.intp), np.zeros(len(cell), dtype=bool)
         if len(inside):
             fine = within(need, block, inside)
             will = np.asarray(fine.any(axis=-1))
             best[will] = inside[_best(need, block, fine, inside, np.flatnonzero(will), priced=priced)]
             over[will] = 1.0
-        misses = np.flatnonzero(~will & (block.memory <= NEAR).any(axis=-1)) if len(block.places) else best[:0]
+        near = block.least_memory <= NEAR
+        misses = np.flatnonzero(near & ~will)
         if len(misses):
-            worst = overruns(need, block, fixed, misses)
+            worst = overruns(need, block, fixed[block.places], misses)
             best[misses] = worst.argmin(axis=-1)
             over[misses] = worst[np.arange(len(misses)), best[misses]]
-        asked = np.union1d(np.flatnonzero(will), misses)
+        asked = np.flatnonzero(near | will)
         cell[asked] = block.places[best[asked]]
         first, token[asked] = block.times(asked, block.copy_at[best[asked]])
         answer[asked] = answer_s(need, first, token[asked])
@@ -194,8 +198,7 @@ def _best(need: Need, block: Block, fine: Truths, inside: Places, some: Places, 
         request = request_s(need, block, some).take(at, axis=1)
         costs = token_cost(need, block.cells, cells, request, priced=priced)
         return np.asarray(np.where(fine, np.where(np.isfinite(costs), costs, LAST), inf).argmin(axis=-1))
-    begins = run_begins(block.cells.cost_usd[cells], block.cells.devices[cells])
-    run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(cells)))  # of equal cost and as many devices
+    run = block.cells.run[cells]
     row, place = np.nonzero(fine & (run == run[fine.argmax(axis=-1)][:, None]))
     answers = answer_s(need, *block.times(some[row], at[place]))
     order = np.lexsort((answers, row))

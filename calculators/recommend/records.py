@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import inf
 from types import MappingProxyType
 
@@ -147,6 +148,7 @@ class Catalog:
         return score * low, score * high
 
 
+@lru_cache(maxsize=8192)
 def divides(model: Architecture, width: int) -> bool:
     """Whether tensor parallel of this width splits every attention evenly: query heads, KV heads or their copies."""
     return all(splits(block.attention, width) for block in model.blocks)

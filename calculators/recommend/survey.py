@@ -64,6 +64,7 @@ class Cells:
     replicas: Places
     batch: Places  # requests in flight, all copies together
     simpler: Places  # the cell that stands for this one wherever it fits too, -1 for none
+    run: Places  # which run of cells of equal cost and as many devices
     cost_usd: Floats  # what is compared: inf where it is unknown
     usd_per_hour: Floats
     usd_to_buy: Floats
@@ -184,11 +185,14 @@ def cells(need: Need, budget: Budget, catalog: Catalog, engine: Engine, *, exper
     hourly, once = known(rent[where] * devices), known(price[where] * devices)
     cost = once if budget.buys else hourly
     order = np.lexsort((batches, groups, copies, stages, devices, cost))
+    another = np.any([each[order][1:] != each[order][:-1] for each in (cost, devices)], axis=0)
+    run = np.empty_like(order)
+    run[order] = np.append(0, np.cumsum(another))[: len(order)]
     sorted_at = np.empty(len(order) + 1, dtype=np.intp)
     sorted_at[order], sorted_at[-1] = np.arange(len(order)), -1  # a place of -1 finds the last, which is -1
     return Cells(
         accelerator=where, tensor_parallel=width, pipeline_parallel=stages, expert_parallel=groups, replicas=copies,
-        batch=batches, simpler=sorted_at[stand_ins], cost_usd=cost, usd_per_hour=hourly, usd_to_buy=once,
+        batch=batches, simpler=sorted_at[stand_ins], run=run, cost_usd=cost, usd_per_hour=hourly, usd_to_buy=once,
         power_w=known(power[where] * devices), rack_units=known(server.rack_units_of(devices)),
         server_power_w=known(server.power_w_of(devices)),
     ).at(order)  # fmt: skip
