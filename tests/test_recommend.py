@@ -1,6 +1,6 @@
 """The recommendation is the best of all that would do, and says truly what the others break."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 from math import ceil, inf, isnan, prod
 
@@ -30,6 +30,7 @@ from calculators.recommend import (
     obstacles,
     recommend,
     rescue,
+    resurvey,
     runs_on,
     smallest_deployment,
     survey,
@@ -485,6 +486,34 @@ def test_moving_a_limit_works_nothing_out_anew():
         tighter = replace(budget, usd_per_hour=6.0)
         one, other = choose(found, moved, tighter), recommend(moved, tighter, CATALOG)
         assert [item.scenario for item in one.ranked] == [item.scenario for item in other.ranked]
+
+
+LOADS = st.builds(
+    Need,
+    workload=st.builds(
+        Workload,
+        batch=st.sampled_from([1, 3, 8, 64]),
+        prompt_tokens=st.sampled_from([100, 2_000, 30_000]),
+        output_tokens=st.sampled_from([1, 300]),
+        prefix_hits=st.sampled_from([0.0, 0.5]),
+    ),
+    requests_per_s=st.sampled_from([0.0, 0.0, 1.0]),
+)
+STARTED = replace(CATALOG, engine=engines()["Hugging Face transformers"])
+
+
+@settings(deadline=None, max_examples=25)
+@given(moves=st.lists(LOADS, min_size=2, max_size=4), catalog=st.sampled_from([CATALOG, STARTED]))
+def test_a_survey_that_takes_over_what_a_load_leaves_is_the_survey_itself(moves, catalog):
+    found = survey(moves[0], BUDGETS["owned"], catalog)
+    for need in moves[1:]:
+        found, anew = resurvey(found, need), survey(need, BUDGETS["owned"], catalog)
+        assert found.considered == anew.considered and found.need == anew.need
+        for mine, other in zip(found.blocks, anew.blocks, strict=True):
+            for each in fields(mine):
+                values, same = getattr(mine, each.name), getattr(other, each.name)
+                if isinstance(values, np.ndarray):
+                    np.testing.assert_array_equal(values, same, err_msg=f"{mine.model.name}: {each.name}")
 
 
 def test_progress_is_told_of_every_model_to_the_end():

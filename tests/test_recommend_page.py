@@ -208,6 +208,10 @@ def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     ):  # fmt: skip
         surveys.surveyed(replace(chosen, **change))
     assert surveys._surveyed.cache_info().misses == before
+    surveys.surveyed(replace(chosen, rate=5.0))
+    arrives = surveys._surveyed.cache_info().misses
+    surveys.surveyed(replace(chosen, rate=50.0))
+    assert surveys._surveyed.cache_info().misses == arrives
 
 
 @pytest.mark.parametrize("benchmark", benchmarks())
