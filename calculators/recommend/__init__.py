@@ -3,12 +3,13 @@
 from calculators.recommend.candidate import Candidate, shares_of
 from calculators.recommend.changes import Change, changes_that_fit, smallest_deployment
 from calculators.recommend.choice import Recommendation, choose, deployments, recommend
+from calculators.recommend.grid import BATCHES, STAGES, WIDTHS
 from calculators.recommend.in_flight import InFlight, keeps
 from calculators.recommend.limits import reads
 from calculators.recommend.obstacle import Obstacle, obstacles
 from calculators.recommend.records import ANYTHING, GOALS, Abilities, Budget, Catalog, Need, divides, runs_on, splits
 from calculators.recommend.rescue import Rescue, rescue
-from calculators.recommend.survey import BATCHES, NEAR, STAGES, WIDTHS, Survey, resurvey, survey
+from calculators.recommend.survey import NEAR, Survey, resurvey, survey
 from calculators.recommend.table import Candidates
 
 __all__ = [

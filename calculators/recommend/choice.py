@@ -13,6 +13,7 @@ from calculators.architecture import parameters
 from calculators.estimate import Scenario
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.front import front
+from calculators.recommend.grid import Floats, Places, Truths, known
 from calculators.recommend.in_flight import InFlight, steady
 from calculators.recommend.limits import (
     LAST,
@@ -28,7 +29,7 @@ from calculators.recommend.limits import (
     within,
 )
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
-from calculators.recommend.survey import NEAR, Block, Floats, Places, Survey, Truths, known, survey
+from calculators.recommend.survey import NEAR, Block, Survey, survey
 from calculators.recommend.table import Candidates, Table, run_begins
 
 

@@ -6,9 +6,10 @@ from math import inf
 
 import numpy as np
 
+from calculators.recommend.grid import Floats, Places, known
 from calculators.recommend.limits import affordable, model_overrun, within
 from calculators.recommend.records import Budget, Need
-from calculators.recommend.survey import Block, Floats, Places, Survey, known
+from calculators.recommend.survey import Block, Survey
 from calculators.recommend.table import Table, rows_of, run_begins
 
 Point = tuple[float, float, float, int, int, int]  # what the score lacks, cost, seconds a token, block, form, cell

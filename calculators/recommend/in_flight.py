@@ -13,9 +13,10 @@ import numpy as np
 from calculators.estimate import Scenario
 from calculators.hardware import Fleet, side_by_side
 from calculators.recommend.candidate import Candidate, candidate
+from calculators.recommend.grid import Places, Truths
 from calculators.recommend.limits import LAST, affordable, answer_s, request_s, token_cost, within
 from calculators.recommend.records import Budget, Need
-from calculators.recommend.survey import Places, Survey, Truths
+from calculators.recommend.survey import Survey
 from calculators.recommend.table import Table
 from calculators.serving import Served, serve
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from calculators.recommend.grid import Cells, Floats, Places, Truths, known
 from calculators.recommend.records import Budget, Catalog, Need
-from calculators.recommend.survey import NEAR, Block, Cells, Floats, Places, Truths, known
+from calculators.recommend.survey import NEAR, Block
 
 Some = Places | slice  # rows of an array
 ALL = slice(None)

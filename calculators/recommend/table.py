@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from calculators.architecture import parameters
 from calculators.recommend.candidate import Candidate, candidate
+from calculators.recommend.grid import Floats, Places, Truths, known
 from calculators.recommend.records import GOALS, Budget, Need
-from calculators.recommend.survey import Floats, Places, Survey, Truths, known
+from calculators.recommend.survey import Survey
 
 
 @dataclass(frozen=True, kw_only=True)
