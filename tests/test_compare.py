@@ -136,6 +136,14 @@ def one(token, cost, score=nan):
     }
 
 
+def test_what_is_only_the_least_that_it_can_be_says_so_and_has_no_difference():
+    known, least = one(0.01, 1.0), one(0.02, 1.0)
+    least["Each further token"] = replace(least["Each further token"], least=True)
+    (cells,) = differences.rows([known, least, known], [True, True, False], ["Each further token"]).values()
+    assert cells == ["10.0", "≥\N{NO-BREAK SPACE}20.0", "–"]
+    assert differences.difference(least["Each further token"], known["Each further token"]) == ""
+
+
 def test_the_best_is_named_where_it_is_known_and_differs():
     best = differences.best
     fastest, cheapest = "answers fastest (1.00 s a further token)", "costs least ($1.00 for 1M tokens)"

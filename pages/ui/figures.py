@@ -33,9 +33,14 @@ class Figure:
     least: bool = False
 
     @property
+    def bound(self) -> str:
+        """What stands before a value that is only the least that it can be."""
+        return "≥\N{NO-BREAK SPACE}" if self.least and isfinite(self.value) else ""
+
+    @property
     def shown(self) -> str:
         """The value as pages show it."""
-        return ("≥\N{NO-BREAK SPACE}" if self.least and isfinite(self.value) else "") + show(self.value, self.unit)
+        return self.bound + show(self.value, self.unit)
 
     @property
     def interval(self) -> str:

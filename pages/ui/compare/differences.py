@@ -193,6 +193,8 @@ def difference(first: Figure, other: Figure) -> str:
     """How much a figure differs from the first's: "−42 %", "× 3.5" or "÷ 3.5" beyond threefold, "+6" of devices."""
     if not (isfinite(first.value) and isfinite(other.value)) or first.shown == other.shown:
         return ""
+    if first.least or other.least:
+        return ""  # of what is only the least that it can be, no difference is known
     more = other.value - first.value
     if first.unit in ("devices", "%"):
         return f"{'+' if more > 0 else '−'}{abs(more):,.{1 if first.unit == '%' else 0}f}"
@@ -242,6 +244,8 @@ def rows(found: Sequence[Mapping[str, Figure]], fits: Sequence[bool], wanted: Se
         label, texts = _texts(name, some)
         for number, (each, does) in enumerate(zip(some, fits, strict=True)):
             differs = difference(first[name], each) if each and name in first else ""
+            if each:
+                texts[number] = each.bound + texts[number]
             if name in SERVED and not does:
                 texts[number] = "–"
             elif differs:
