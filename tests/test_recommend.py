@@ -1,7 +1,7 @@
 """The recommendation is the best of all that would do, and says truly what the others break."""
 
 from dataclasses import fields, replace
-from itertools import product
+from itertools import combinations, product
 from math import ceil, inf, isnan, prod
 
 import numpy as np
@@ -37,6 +37,7 @@ from calculators.recommend import (
 )
 from calculators.recommend import deployments as would_do_on
 from calculators.recommend.limits import BEYOND, LAST
+from calculators.recommend.obstacle import WITHOUT
 from calculators.serving import serve
 from pages.ui.links.fields import FIELDS
 from presets import accelerators, cache_formats, engines, formats, models
@@ -613,6 +614,49 @@ def test_the_limit_that_alone_stands_in_the_way_is_named_and_what_it_takes_rescu
         assert [way.limits for way in obstacles(found)] == [(limit,)]
         change = rescue(found, found.rejected[0])
         assert change.words == words and not change.candidate.limits
+
+
+SMALL, ONE = Budget(devices={H100: 2, RTX: 1}), Budget(devices={RTX: 1})
+IN_THE_WAY = {
+    "either of two": (replace(NEEDS["quality"], quality=74.2, token_s=0.004), SMALL, 2, 1),
+    "one and either of two": (
+        replace(NEEDS["quality"], quality=74.2, token_s=0.004, context_tokens=160_000), SMALL, 2, 2
+    ),
+    "two at once": (replace(NEEDS["any"], quality=95.0, token_s=1e-5), SMALL, 1, 2),
+    "three at once": (replace(NEEDS["any"], quality=95.0, token_s=1e-5, first_token_s=1e-5), SMALL, 0, 0),
+    "rate and time": (replace(NEEDS["rate"], requests_per_s=200.0, request_s=0.5), ONE, 1, 2),
+    "price": (replace(NEEDS["rate"], requests_per_s=0.1), replace(ONE, usd_to_buy=1_000.0), 1, 1),
+    "context": (replace(NEEDS["any"], context_tokens=160_000), replace(SMALL, power_w=500.0), 1, 1),
+    "a rent that nobody knows": (NEEDS["any"], Budget(devices={"unpriced": 2}, usd_per_hour=1.0), 1, 1),
+    "a time that nobody knows": (replace(NEEDS["any"], first_token_s=1.0), Budget(devices={PHONE: 1}), 1, 1),
+    "a price that nobody knows": (NEEDS["any"], Budget(devices={"unpriced": 2}, usd_to_buy=1e6), 0, 0),
+    "memory": (Need(workload=Workload(batch=512, prompt_tokens=8000)), replace(ONE, power_w=100.0), 0, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "budget", "ways", "count"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_the_fewest_limits_stand_in_the_way_without_which_a_single_estimate_would_do(need, budget, ways, count):
+    few = replace(CATALOG, models=chosen(models(), "Llama 3.1 8B", "Qwen2.5 7B"))
+    found, rows = recommend(need, budget, few), list(every(need, budget, few))
+    expected = {}
+    for size in (1, 2):
+        for limits in combinations(WITHOUT, 0 if expected else size):
+            freed = need, budget
+            for name in limits:
+                freed = WITHOUT[name](*freed)
+            does = [overrun(need, budget, few, *row[:3]) for row in rows if would_do(*freed, few, *row)]
+            if does:
+                expected[limits] = choose(found.found, *freed).pick, min(does)
+    assert found.pick is None and (len(expected), max(map(len, expected), default=0)) == (ways, count)
+    obstructed = {tuple(sorted(way.limits, key=list(WITHOUT).index)): way.candidate for way in obstacles(found)}
+    assert obstructed.keys() == expected.keys()
+    assert [item.overrun for item in obstructed.values()] == sorted(item.overrun for item in obstructed.values())
+    for limits, item in obstructed.items():
+        without, least = expected[limits]
+        if item.known:
+            assert item.overrun == pytest.approx(least)
+        else:
+            assert item.scenario == without.scenario
 
 
 def test_a_narrower_cache_rescues_before_anything_dearer():

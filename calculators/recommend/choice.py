@@ -213,9 +213,9 @@ def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
     """
     need, budget, catalog = found.need, found.budget, found.found.catalog
     for block in found.found.blocks:
-        some = _forms(block, form)
+        some = forms(block, form)
         inside = affordable(need, budget, block)
-        if not len(some) or not len(inside) or not _asked_for(need, catalog, block)[some].all():
+        if not len(some) or not len(inside) or not asked_for(need, catalog, block)[some].all():
             continue
         cells, at = block.places[inside], block.copy_at[inside]
         if need.requests_per_s:
@@ -230,7 +230,7 @@ def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
                 yield candidate(found.found, need, budget, block, int(some[0]), int(cells[place]))
 
 
-def _forms(block: Block, form: Scenario) -> Places:
+def forms(block: Block, form: Scenario) -> Places:
     """The place of a form among those of a block, none where it is not the block's."""
     if block.model != form.model or form.weight_format not in block.weights or form.cache_format not in block.caches:
         return np.zeros(0, dtype=np.intp)
@@ -238,38 +238,6 @@ def _forms(block: Block, form: Scenario) -> Places:
     return np.array([cache * len(block.weights) + weights])
 
 
-def _asked_for(need: Need, catalog: Catalog, block: Block) -> Truths:
+def asked_for(need: Need, catalog: Catalog, block: Block) -> Truths:
     """Whether forms have the score and the context asked for, R."""
     return np.tile(model_overrun(need, catalog, block) <= 1, len(block.caches))
-
-
-Asked = tuple[Need, Budget]
-
-
-def nearest(found: Survey, asked: Asked, freed: Asked, form: Scenario | None = None) -> Candidate | None:
-    """The combination within the limits `freed` that goes least over those `asked`; of one form where that is given.
-
-    None where nothing is within them.
-    """
-    least: tuple[float, Block, int, int] | None = None
-    for block in found.blocks:
-        inside = affordable(*freed, block)
-        some = np.arange(len(block.fits)) if form is None else _forms(block, form)
-        some = some[_asked_for(freed[0], found.catalog, block)[some]]
-        if not len(inside) or not len(some):
-            continue
-        fine = within(freed[0], block, inside, some)
-        does = fine.any(axis=-1)
-        some, fine = some[does], fine[does]
-        if not len(some):
-            continue
-        over = model_overrun(asked[0], found.catalog, block)[some % len(block.weights)]
-        worst = overruns(asked[0], block, fixed_overrun(*asked, block.cells, block.places), some)[:, inside]
-        worst = np.where(fine, worst * over[:, None], inf)
-        row, place = divmod(int(worst.argmin()), worst.shape[1])
-        if worst[row, place] < (least[0] if least else inf):
-            least = (float(worst[row, place]), block, int(some[row]), int(block.places[inside[place]]))
-    if least is None:
-        return None
-    _, block, row, cell = least
-    return candidate(found, *asked, block, row, cell)

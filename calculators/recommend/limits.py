@@ -53,9 +53,15 @@ def reads(need: Need) -> int:
 
 def model_overrun(need: Need, catalog: Catalog, block: Block) -> Floats:
     """How far each weight format of a model goes under the score and the context asked for, as an overrun; F."""
+    return score_overrun(need, catalog, block) * max(reads(need) / block.model.max_context, 1)
+
+
+def score_overrun(need: Need, catalog: Catalog, block: Block) -> Floats:
+    """How far each weight format of a model goes under the score asked for, as an overrun; F."""
+    if not need.quality:
+        return np.ones(len(block.weights))
     scores = np.array([catalog.score(block.model.name, fmt.name) for fmt in block.weights])
-    score = factors(need.quality / np.maximum(scores, 1e-9)) if need.quality else np.ones(len(scores))
-    return score * max(reads(need) / block.model.max_context, 1)
+    return factors(need.quality / np.maximum(scores, 1e-9))
 
 
 def cycle_s(need: Need, block: Block, some: Places, first_token_s: Floats, token_s: Floats) -> Floats:
@@ -139,3 +145,30 @@ def overruns(need: Need, block: Block, fixed: Floats, some: Places) -> Floats:
     if request is not None and need.requests_per_s:
         over *= factors((need.requests_per_s * request).take(block.copy_at, axis=1) / block.cells.batch[block.places])
     return over
+
+
+def shares_by_limit(
+    need: Need, budget: Budget, catalog: Catalog, block: Block, inside: Places, some: Places
+) -> dict[str, Floats]:  # fmt: skip
+    """How often each limit that there is, but that of memory, goes into its figure, by name; unknown where that is.
+
+    In shapes that go with R x D, of some of the forms and the places `inside` of D.
+    """
+    at, places = block.copy_at[inside], block.places[inside]
+    columns = fixed_limits(need, budget).items()
+    found = {name: getattr(block.cells, of)[places] / limit for name, (of, limit) in columns if limit < inf}
+    if need.first_token_s < inf:
+        found["first token"] = (block.first_token_s(some) / need.first_token_s).take(at, axis=1)
+    if need.token_s < inf:
+        found["time per token"] = (block.token_s(some) / need.token_s).take(at, axis=1)
+    if need.request_s < inf or need.requests_per_s:
+        request = request_s(need, block, some).take(at, axis=1)
+        if need.request_s < inf:
+            found["time of a request"] = request / need.request_s
+        if need.requests_per_s:
+            found["requests a second"] = need.requests_per_s * request / block.cells.batch[places]
+    if need.quality:
+        found["score"] = score_overrun(need, catalog, block)[block.place(some)[1], None]
+    if need.context_tokens:
+        found["context"] = np.array(reads(need) / block.model.max_context)
+    return found

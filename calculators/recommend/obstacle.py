@@ -1,14 +1,20 @@
 """Where nothing would do: which limits stand in the way, as few as can be, and what would do without them?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import inf
+from math import inf, prod
 
-from calculators.recommend.candidate import Candidate, shares_of
-from calculators.recommend.choice import Asked, Recommendation, choose, nearest
+import numpy as np
+
+from calculators.estimate import Scenario
+from calculators.recommend.candidate import Candidate, candidate, shares_of
+from calculators.recommend.choice import Recommendation, asked_for, choose, forms
+from calculators.recommend.limits import affordable, factors, shares_by_limit, within
 from calculators.recommend.records import Budget, Need
+from calculators.recommend.survey import Block
 
+Asked = tuple[Need, Budget]
 LEAST_RATE = 1e-9  # requests a second: as good as none, yet still a stream
 ANY_PRICE_USD = 1e300  # as good as no limit, yet still a purchase
 
@@ -30,6 +36,7 @@ WITHOUT: Mapping[str, Callable[[Need, Budget], Asked]] = {
     "score": lambda need, budget: (replace(need, quality=0.0), budget),
     "context": lambda need, budget: (replace(need, context_tokens=0), budget),
 }
+BITS = {name: 1 << place for place, name in enumerate(WITHOUT)}  # several limits are the sum of theirs
 TOGETHER = 2  # limits that are given up at once at most
 
 
@@ -44,26 +51,62 @@ class Obstacle:
 def obstacles(found: Recommendation) -> tuple[Obstacle, ...]:
     """What stands in the way of a recommendation without a pick, the least broken first; any one given up is enough.
 
-    Each is one limit, or two where no one limit is; none where giving up two does not help.
+    Each is one limit, or two where no one limit is; none where giving up two does not help, or where something will do.
     """
-    asked = (found.need, found.budget)
-    active = [name for name, without in WITHOUT.items() if without(*asked) != asked]
-    for count in range(1, TOGETHER + 1):
-        ways = [way for names in combinations(active, count) if (way := _without(found, names)) is not None]
-        if ways:
-            return tuple(sorted(ways, key=lambda way: way.candidate.overrun))
-    return ()
+    if found.ranked:
+        return ()
+    ways = [_obstacle(found, limits, item) for limits, item in nearest(found).items()]
+    return tuple(sorted(ways, key=lambda way: way.candidate.overrun))
 
 
-def _without(found: Recommendation, names: tuple[str, ...]) -> Obstacle | None:
-    need, budget = found.need, found.budget
-    for name in names:
-        need, budget = WITHOUT[name](need, budget)
-    pick = choose(found.found, need, budget).pick
-    if pick is None:
-        return None
-    item = nearest(found.found, (found.need, found.budget), (need, budget))
-    if item is None or not item.known:
-        shares = shares_of(pick.scenario, pick.estimate, pick.quality, found.need, found.budget, found.found.catalog)
-        item = replace(pick, shares=shares)
+def _obstacle(found: Recommendation, limits: Iterable[str], item: Candidate) -> Obstacle:
+    """Where it is unknown how far the nearest goes over the limits, the best without them stands for it."""
+    asked, catalog = (found.need, found.budget), found.found.catalog
+    pick = None if item.known else choose(found.found, *_without(limits, *asked)).pick
+    if pick is not None:
+        item = replace(pick, shares=shares_of(pick.scenario, pick.estimate, pick.quality, *asked, catalog))
     return Obstacle(limits=tuple(item.broken), candidate=item)
+
+
+def nearest(found: Recommendation, form: Scenario | None = None) -> dict[tuple[str, ...], Candidate]:
+    """What goes least over its limits, by the limits that it breaks: as few as any breaks, and TOGETHER at most.
+
+    Of a recommendation without a pick, or of one form that would not do. What breaks a limit even where that is given
+    up, as memory, is none.
+    """
+    need, budget, catalog = found.need, found.budget, found.found.catalog
+    free = _without(WITHOUT, need, budget)
+    fewest = TOGETHER
+    least: dict[int, tuple[float, tuple[Block, int, int]]] = {}  # by the bits of the limits broken: overrun, place
+    for block in found.found.blocks:
+        some = np.flatnonzero(block.fits.any(axis=-1)) if form is None else forms(block, form)
+        some = some[asked_for(free[0], catalog, block)[some]]
+        inside = affordable(*free, block)
+        if not len(some) or not len(inside):
+            continue
+        fine = within(free[0], block, inside, some)
+        shares = shares_by_limit(need, budget, catalog, block, inside, some)
+        broken = np.zeros(fine.shape, dtype=np.uint16)
+        for name, share in shares.items():
+            broken |= ~(share <= 1) * np.uint16(BITS[name])
+        count = np.where(fine, np.bitwise_count(broken), TOGETHER + 1)
+        if count.min() > fewest:
+            continue
+        fewest = int(count.min())
+        few = count == fewest
+        row, place = np.nonzero(few)
+        over = prod(factors(np.broadcast_to(share, few.shape)[few]) for share in shares.values())
+        for bits in np.unique(broken[few]).tolist():
+            worst = np.where(broken[few] == bits, over, inf)
+            at = int(worst.argmin())
+            if bits not in least or worst[at] < least[bits][0]:
+                least[bits] = float(worst[at]), (block, int(some[row[at]]), int(block.places[inside[place[at]]]))
+    ways = {limits: least.get(sum(BITS[name] for name in limits)) for limits in combinations(WITHOUT, fewest)}
+    return {limits: candidate(found.found, need, budget, *way[1]) for limits, way in ways.items() if way is not None}
+
+
+def _without(limits: Iterable[str], need: Need, budget: Budget) -> Asked:
+    """What is asked without some of the limits."""
+    for name in limits:
+        need, budget = WITHOUT[name](need, budget)
+    return need, budget

@@ -6,9 +6,9 @@ from math import ceil, floor
 
 from calculators.estimate import largest_batch
 from calculators.recommend.candidate import Candidate
-from calculators.recommend.choice import Recommendation, nearest, recommend
+from calculators.recommend.choice import Recommendation, recommend
 from calculators.recommend.limits import limits_of
-from calculators.recommend.obstacle import WITHOUT
+from calculators.recommend.obstacle import nearest
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
 
 MORE_DEVICES = 4  # times those of the budget that are tried
@@ -91,10 +91,8 @@ def _more_devices(found: Recommendation, item: Candidate) -> Rescue | None:
 
 def _farther(found: Recommendation, item: Candidate) -> Rescue | None:
     """Another deployment of the same form with the one limit that it breaks moved to what it takes, the least over."""
-    asked = (found.need, found.budget)
-    freed = (WITHOUT[name](*asked) for name in MOVED)
-    ways = [nearest(found.found, asked, way, item.scenario) for way in freed if way != asked]
-    return _moved(found, min((way for way in ways if way), key=lambda way: way.overrun)) if any(ways) else None
+    ways = [way for limits, way in nearest(found, item.scenario).items() if MOVED.keys() >= set(limits)]
+    return _moved(found, min(ways, key=lambda way: way.overrun)) if ways else None
 
 
 def _cheapest(item: Candidate, need: Need, budget: Budget, catalog: Catalog) -> Candidate | None:

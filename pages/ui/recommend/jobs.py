@@ -70,7 +70,7 @@ def scale(low: float, high: float) -> str:
 
 def said(found: Recommendation, job: Job | None) -> list[str]:
     """The answer in words, then its reasons, or what is in the way of any; the article's scale last."""
-    ways = obstacles(found) if found.pick is None and found.rejected else ()
+    ways = obstacles(found)
     return [
         answer.recommendation(found, ways),
         *answer.in_the_way(found, ways),
