@@ -157,6 +157,7 @@ def tensors(model: Architecture) -> tuple[Tensor, ...]:
     return tuple(row for row in all_tensors(model) if not row.buffer)
 
 
+@lru_cache(maxsize=512)
 def parameters(model: Architecture) -> int:
     """Parameters stored, a count: the sum over the ledger of values x copies; tied tensors once.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from calculators import Quantity
 from calculators.architecture import Architecture, active_parameters, all_tensors
-from calculators.estimate import Scenario, batch_per_replica, engine_division, with_workload
+from calculators.estimate import Estimate, Scenario, batch_per_replica, engine_division, weights_of, with_workload
 from calculators.latency import decode_rows, mixed_rows, prompt_rows, seconds
 
 
@@ -63,17 +63,19 @@ class Served:
     tokens_per_s: Quantity
 
 
-def running_requests(scenario: Scenario) -> Quantity:
+def running_requests(scenario: Scenario, figures: Estimate | None = None) -> Quantity:
     """Requests that a copy runs at once, a count: those in flight, but no more than cache and engine take, at least 1.
 
-    Each is counted at its full length, as on the Memory page.
+    Each is counted at its full length, as on the Memory page. `figures`: its estimate where it is known.
     """
     batch, rule = batch_per_replica(scenario), scenario.engine.memory
     if rule is None:
         return batch
     _, most = rule.step(scenario.deployment.accelerator)
     if rule.sizes_cache:
-        most = np.minimum(most, np.floor(engine_division(scenario, rule).requests))
+        memory = figures.memory_bytes if figures else {}
+        known = {"weights": weights_of(memory), "activations": memory["activations"]} if memory else {}
+        most = np.minimum(most, np.floor(engine_division(scenario, rule, known).requests))
     return np.minimum(batch, np.maximum(most, 1))
 
 
@@ -91,19 +93,20 @@ def mtp_draft_cost(model: Architecture) -> float:
     return float((layer + head) / active_parameters(model))
 
 
-def serve(scenario: Scenario, load: Load = PLAIN) -> Served:
+def serve(scenario: Scenario, load: Load = PLAIN, figures: Estimate | None = None) -> Served:
     """Mean figures of `batch` requests in flight for ever, over all replicas. With R running of a copy's C:
 
     token_s = (step + stall x (R - 1) / O) / tokens a step: the stall is what a prompt adds to the steps it rides in.
     first_token_s = wait + request_s of the engine + half a step + the prompt's own steps + `grouping` of the prompts
     that share its chunk + `burst` of the R - 1 others' prompts.
     request_s = first_token_s + (O - 1) x token_s, of which the share (C - R) / C waits; requests_per_s = C / request_s.
-    A single request meets no stall. Under pipeline parallel p micro-batches take turns on the stages.
+    A single request meets no stall. Under pipeline parallel p micro-batches take turns on the stages. `figures`: the
+    scenario's estimate where it is known: its times are those of a prompt alone and, where all run, of a step.
     """
     deployment, workload, engine = scenario.deployment, scenario.workload, scenario.engine
     inputs = (scenario.model, scenario.weight_format, scenario.cache_format, deployment, engine)
     stages, server = deployment.pipeline_parallel, engine.scheduler
-    asked, running = batch_per_replica(scenario), running_requests(scenario)
+    asked, running = batch_per_replica(scenario), running_requests(scenario, figures)
     batch, others = np.maximum(running / stages, 1), (running - 1) / stages
     workload = replace(workload, prefix_hits=np.maximum(workload.prefix_hits, load.prefix_hits))
     cached, prompt = workload.cached_tokens, workload.read_tokens
@@ -113,9 +116,12 @@ def serve(scenario: Scenario, load: Load = PLAIN) -> Served:
     passes = np.maximum(np.ceil(prompt / left), 1)
     chunk = prompt / passes
     context = workload.prompt_tokens + workload.output_tokens / 2
-    step = seconds(decode_rows(*inputs, batch=batch, context_tokens=context, queries=queries))
+    if figures is not None and load is PLAIN and scenario.model.generates and np.all(running == asked):
+        step, alone = figures.token_s, figures.first_token_s
+    else:
+        step = seconds(decode_rows(*inputs, batch=batch, context_tokens=context, queries=queries))
+        alone = seconds(prompt_rows(*inputs, prompt_tokens=workload.prompt_tokens, cached_tokens=cached))
     step = step * (1 + load.draft_tokens * load.draft_cost)
-    alone = seconds(prompt_rows(*inputs, prompt_tokens=workload.prompt_tokens, cached_tokens=cached))
     alone = alone - server.request_s
     if server.mixes:
         own: Quantity = passes * seconds(

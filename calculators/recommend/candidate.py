@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf, isnan, prod
 
 import numpy as np
@@ -12,11 +13,12 @@ from calculators.hardware import Deployment
 from calculators.recommend.limits import BEYOND, reads
 from calculators.recommend.records import Budget, Catalog, Need, runs_on
 from calculators.recommend.survey import NEAR, Block, Survey
+from calculators.serving import Served, serve
 
 RUNS = "arithmetic"  # broken where no device of the budget runs a format
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One combination with its figures; `shares`: how often each limit that there is goes into its figure, by name."""
 
@@ -32,6 +34,12 @@ class Candidate:
     def devices(self) -> int:
         """Devices in all, a count."""
         return int(self.scenario.deployment.devices)
+
+    @cached_property
+    def served(self) -> Served | None:
+        """The means of all of its requests in flight; None where one is alone, or nothing is generated."""
+        given = self.scenario
+        return serve(given, figures=self.estimate) if given.workload.batch > 1 and given.model.generates else None
 
     @property
     def broken(self) -> dict[str, float]:

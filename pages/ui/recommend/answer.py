@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from math import isfinite, isinf
 
 from calculators.recommend import GOALS, Candidate, Need, Obstacle, Recommendation, reads
-from calculators.serving import serve
 from pages.ui.explain.answers import devices_text, least
 from pages.ui.explain.wording import a, listed, per_cent, plural, show_bytes, show_seconds, show_usd
 from presets.quality import quality
@@ -60,11 +59,8 @@ def recommendation(found: Recommendation, ways: Sequence[Obstacle] = ()) -> str:
 
 def _in_flight(found: Recommendation, pick: Candidate) -> str:
     """What the pick's requests get on average where several are in flight: one alone waits for no other."""
-    given = pick.scenario
-    if given.workload.batch <= 1 or not given.model.generates:
-        return ""
-    served = serve(given)
-    if not isfinite(served.first_token_s):
+    given, served = pick.scenario, pick.served
+    if served is None or not isfinite(served.first_token_s):
         return ""
     return (
         f" (one alone; with all {int(given.workload.batch):,} in flight on average "

@@ -3,7 +3,7 @@
 from math import inf, isfinite
 
 from calculators.recommend import Candidate, Recommendation
-from calculators.serving import Served, serve
+from calculators.serving import Served
 from pages.ui.explain.accuracy import weights_off_bytes
 from pages.ui.explain.wording import a, digits, listed, show_bytes, show_interval, show_seconds
 from pages.ui.recommend.answer import load_of
@@ -17,6 +17,25 @@ def doubts(found: Recommendation, item: Candidate) -> dict[str, str]:
     The 80 % interval of a time reaches over its limit, the memory is within what predictions of weights were off by,
     or scores were published, or formats measured, on both sides of what is asked.
     """
+    return _alone(found, item) | in_flight(found, item) | _score(found, item)
+
+
+def uncertain_limits(found: Recommendation, item: Candidate) -> list[str]:
+    """The names of these limits; what is uncertain of one request alone is not asked of those in flight again."""
+    alone = _alone(found, item)
+    timed = {name for name, limit in _time_limits(found).items() if limit < inf}
+    timed |= {"requests a second"} if found.need.requests_per_s else set()
+    in_question = timed - alone.keys() - item.broken.keys()
+    return list(alone | (in_flight(found, item) if in_question else {}) | _score(found, item))
+
+
+def certain(found: Recommendation, item: Candidate) -> bool:
+    """Whether no limit of a combination is uncertain."""
+    return not (_alone(found, item) or _score(found, item) or in_flight(found, item))
+
+
+def _alone(found: Recommendation, item: Candidate) -> dict[str, str]:
+    """The limits on memory and on the times of one request alone that are uncertain, by name, with why in words."""
     need, figures, spans = found.need, item.estimate, intervals(item.scenario, item.estimate)
     said = {}
     spare, off = float(figures.free_bytes), weights_off_bytes(item)
@@ -45,21 +64,13 @@ def doubts(found: Recommendation, item: Candidate) -> dict[str, str]:
         if low * need.requests_per_s <= batch < high * need.requests_per_s:
             may = "keep up with" if "requests a second" in item.broken else "fall short of"
             said["requests a second"] = f"it may {may} {load_of(need)}, by the 80 % interval of its times"
-    said |= in_flight(found, item)
-    score = _score(found, item)
-    return said | ({"score": score} if score else {})
-
-
-def served_of(item: Candidate) -> Served | None:
-    """The means of all of a combination's requests in flight; None where one is alone, or nothing is generated."""
-    given = item.scenario
-    return serve(given) if given.workload.batch > 1 and given.model.generates else None
+    return said
 
 
 def in_flight_shares(found: Recommendation, item: Candidate) -> dict[str, float]:
     """How often each limit on a time goes into the mean of all requests in flight, by name."""
-    served = served_of(item)
-    if served is None or not found.need.in_flight:
+    served = item.served if found.need.in_flight else None
+    if served is None:
         return {}
     times = {name: (figure, limit) for name, _, figure, limit in _times(found, served)}
     return {name: float(figure / limit) for name, (figure, limit) in times.items() if limit < inf and isfinite(figure)}
@@ -68,8 +79,9 @@ def in_flight_shares(found: Recommendation, item: Candidate) -> dict[str, float]
 def in_flight(found: Recommendation, item: Candidate, *, surely: bool = False) -> dict[str, str]:
     """The limits that one request alone keeps and the mean of all requests in flight does not, by name, with the mean
     in words; those too that it may not keep by its interval, unless `surely`."""
-    need, served = found.need, served_of(item)
-    if served is None or not need.in_flight:
+    need = found.need
+    served = item.served if need.in_flight else None
+    if served is None:
         return {}
     ends = {} if surely else _spans(item, served)
     said = {}
@@ -88,14 +100,25 @@ def in_flight(found: Recommendation, item: Candidate, *, surely: bool = False) -
     return said
 
 
+def _time_limits(found: Recommendation) -> dict[str, float]:
+    """Every limit on a time, seconds."""
+    need = found.need
+    return {
+        "first token": need.first_token_s,
+        "time per token": need.token_s,
+        "time of a request": need.request_s,
+    }
+
+
 def _times(found: Recommendation, served: Served) -> list[tuple[str, str, float, float]]:
     """(limit, what takes the time, its mean in flight, at most) of every limit on a time."""
-    need = found.need
-    return [
-        ("first token", "the first token takes", float(served.first_token_s), need.first_token_s),
-        ("time per token", "each further token takes", float(served.token_s), need.token_s),
-        ("time of a request", "a request takes", float(served.request_s), need.request_s),
-    ]
+    means = (
+        ("the first token takes", served.first_token_s),
+        ("each further token takes", served.token_s),
+        ("a request takes", served.request_s),
+    )
+    limits = _time_limits(found).items()
+    return [(name, what, float(mean), limit) for (what, mean), (name, limit) in zip(means, limits, strict=True)]
 
 
 def _spans(item: Candidate, served: Served) -> dict[str, tuple[float, float]]:
@@ -108,15 +131,17 @@ def _spans(item: Candidate, served: Served) -> dict[str, tuple[float, float]]:
     }
 
 
-def _score(found: Recommendation, item: Candidate) -> str:
+def _score(found: Recommendation, item: Candidate) -> dict[str, str]:
+    """The limit on the score, if it is uncertain, with why in words."""
     asked, (low, high) = found.need.quality, item.quality_range
     if asked and low < asked <= high:
-        return f"the score is {low:.1f} to {high:.1f}, and {asked:g} is asked for"
+        return {"score": f"the score is {low:.1f} to {high:.1f}, and {asked:g} is asked for"}
     score = quality(found.need.benchmark).get(item.scenario.model.name) if found.need.benchmark else None
     if score is None or not score.low < asked <= score.high:
-        return ""
+        return {}
     other = score.low if item.quality >= asked else score.high
-    return f"others publish a score of {other:.1f}, and {asked:g} is asked for" if other != score.value else ""
+    differs = other != score.value
+    return {"score": f"others publish a score of {other:.1f}, and {asked:g} is asked for"} if differs else {}
 
 
 def uncertain(found: Recommendation, item: Candidate) -> list[str]:
@@ -129,4 +154,4 @@ def uncertain(found: Recommendation, item: Candidate) -> list[str]:
 
 def may_hold(found: Recommendation, item: Candidate) -> bool:
     """Whether a combination that breaks limits may keep to each of them, as far as predictions were off before."""
-    return item.broken.keys() <= doubts(found, item).keys()
+    return item.broken.keys() <= (_alone(found, item) | _score(found, item)).keys()

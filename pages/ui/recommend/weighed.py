@@ -7,7 +7,7 @@ import pandas as pd
 
 from calculators.recommend import Candidate, Candidates, Recommendation, rescue
 from pages.ui.explain import answers, wording
-from pages.ui.recommend.doubts import doubts, may_hold
+from pages.ui.recommend.doubts import may_hold, uncertain_limits
 from presets.quality import benchmark_facts, quality
 
 
@@ -36,15 +36,14 @@ def candidates(found: Recommendation, items: Sequence[Candidate]) -> pd.DataFram
                     }
                 ),
                 "Memory": wording.show_bytes(figures.used_bytes),
-                **({"Breaks": "; ".join(item.limits)} if item.limits else {"Uncertain": uncertain_limits(found, item)}),
+                **(
+                    {"Breaks": "; ".join(item.limits)}
+                    if item.limits
+                    else {"Uncertain": ", ".join(uncertain_limits(found, item))}
+                ),
             }
         )
     return pd.DataFrame(rows)
-
-
-def uncertain_limits(found: Recommendation, item: Candidate) -> str:
-    """The names of the limits that a combination which would do may break after all; empty for none."""
-    return ", ".join(doubts(found, item))
 
 
 Point = tuple[str, float, float, str, float, str]
@@ -57,7 +56,8 @@ def front_points(found: Recommendation, most: int = 40) -> list[Point]:
     if len(rows) > most:
         rows = rows.some(rows.rows[:: -(-len(rows) // most)])
     return [
-        (*point[:-1], uncertain_limits(found, item)) for point, item in zip(_points(found, rows), rows, strict=True)
+        (*point[:-1], ", ".join(uncertain_limits(found, item)))
+        for point, item in zip(_points(found, rows), rows, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ from calculators.recommend import GOALS, Candidate, Recommendation, deployments,
 from pages.ui.explain.answers import cut_of, devices_text
 from pages.ui.explain.wording import listed, show_seconds, show_usd
 from pages.ui.recommend.answer import LIMIT_NAMES, answer_time, combination, price_of, token_price
-from pages.ui.recommend.doubts import doubts, in_flight, in_flight_shares, uncertain
+from pages.ui.recommend.doubts import certain, in_flight, in_flight_shares, uncertain
 
 BINDS = 0.85  # of its limit; a figure below it leaves room
 
@@ -40,7 +40,7 @@ def reasons(found: Recommendation) -> list[str]:
     open_questions = uncertain(found, pick)
     if open_questions:
         text = "; ".join(open_questions)
-        surer = _surer(found, pick) if doubts(found, pick) else ""
+        surer = "" if certain(found, pick) else _surer(found, pick)
         said.append(f"**Not certain.** {text[0].upper()}{text[1:]}.{surer}")
     return said
 
@@ -51,7 +51,7 @@ TRIED = 30  # dearer deployments in which one without doubts is looked for
 def _surer(found: Recommendation, pick: Candidate) -> str:
     """The cheapest deployment of the pick's form of which no limit is uncertain; empty for none."""
     for item in islice(deployments(found, pick.scenario), TRIED):
-        if not doubts(found, item):
+        if certain(found, item):
             figures = item.estimate
             return (
                 f" Surer is {devices_text(item.scenario)} ({cut_of(item.scenario.deployment)}): first token "
