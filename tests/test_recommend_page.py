@@ -313,6 +313,21 @@ def test_the_fronts_members_say_which_limits_are_uncertain():
     assert any(point[-1] for point in weighed.front_points(found))
 
 
+@pytest.mark.parametrize(
+    ("job", "stated"),
+    [("Code generation", {}), ("Retrieval over documents", {"rate": 0.5}), ("Customer service", {"score": 62})],
+)
+def test_names_alone_are_those_of_the_doubts_in_words(job, stated):
+    found = recommended(asking(job, **L40S, **stated))
+    said = {}
+    for item in (*found.ranked.models[:20], *found.near_misses[:20]):
+        told = said[", ".join(doubts.doubts(found, item))] = list(doubts.doubts(found, item))
+        assert doubts.uncertain_limits(found, item) == told
+        assert doubts.certain(found, item) == (not told)
+        assert doubts.may_hold(found, item) == (item.broken.keys() <= set(told))
+    assert len(said) > 1
+
+
 @pytest.mark.parametrize(("goal", "words"), [(GOALS[2], " an answer, "), (GOALS[3], " a million tokens")])
 def test_the_answer_says_what_it_is_best_in(goal, words):
     first, why_scale, *_ = jobs.said(recommended(asking("Retrieval over documents", **L40S, goal=goal)), None)

@@ -69,6 +69,15 @@ def test_a_sweep_over_concurrency_equals_its_single_servings(scenario, load, bat
             np.testing.assert_allclose(element, getattr(one, figure), rtol=1e-9, err_msg=figure)
 
 
+@given(scenario=SCENARIOS, batches=st.lists(st.integers(1, 4096), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_an_estimate_that_is_known_changes_no_figure_of_those_served(scenario, batches):
+    for each in (scenario, with_workload(scenario, batch=np.array(batches))):
+        plain, known = serve(each), serve(each, figures=estimate(each))
+        for figure in (field.name for field in fields(Served)):
+            np.testing.assert_array_equal(getattr(known, figure), getattr(plain, figure), err_msg=figure)
+
+
 @pytest.mark.parametrize("name", list(engines()))
 def test_a_single_request_waits_for_nobody(name):
     alone = replace(with_workload(SCENARIO, batch=1), engine=engines()[name])

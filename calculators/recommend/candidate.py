@@ -1,7 +1,7 @@
 """One combination of model, formats and deployment: its figures, and which limits it breaks and by how much."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf, isnan, prod
 
@@ -20,9 +20,14 @@ RUNS = "arithmetic"  # broken where no device of the budget runs a format
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One combination with its figures; `shares`: how often each limit that there is goes into its figure, by name."""
+    """One combination with its figures; `shares`: how often each limit that there is goes into its figure, by name.
+
+    `reckoned` is its scenario with the accelerator as that of the survey's fleet, which has the same figures and keeps
+    what follows from them.
+    """
 
     scenario: Scenario
+    reckoned: Scenario = field(repr=False, compare=False)
     estimate: Estimate
     quality: float
     quality_range: tuple[float, float]
@@ -38,7 +43,7 @@ class Candidate:
     @cached_property
     def served(self) -> Served | None:
         """The means of all of its requests in flight; None where one is alone, or nothing is generated."""
-        given = self.scenario
+        given = self.reckoned
         return serve(given, figures=self.estimate) if given.workload.batch > 1 and given.model.generates else None
 
     @property
@@ -72,12 +77,16 @@ def candidate(
 ) -> Candidate:  # fmt: skip
     """One combination with its figures and the limits that it breaks."""
     given = scenario_of(found, block, form, cell)
-    figures, catalog, names = estimate(given), found.catalog, (block.model.name, given.weight_format.name)
+    fleet = next(group.cards.fleet for group in found.groups if group.cards.engine is block.engine)
+    of_fleet = replace(given.deployment, accelerator=fleet.some(block.cells.accelerator[cell]))
+    reckoned = replace(given, deployment=of_fleet)
+    figures, catalog, names = estimate(reckoned), found.catalog, (block.model.name, given.weight_format.name)
     quality = catalog.score(*names)
     usable = block.least_memory[form] < inf
     card, devices = given.deployment.accelerator, int(given.deployment.devices)
     return Candidate(
         scenario=given,
+        reckoned=reckoned,
         estimate=figures,
         quality=quality,
         quality_range=catalog.score_range(*names),
