@@ -252,6 +252,21 @@ def assert_best(need, budget, catalog):
         assert any(point == pytest.approx(other, rel=1e-9) for other in shown)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.4, 4.0])
+@pytest.mark.parametrize("output", [4, 256])
+def test_the_front_passes_over_nothing_that_would_be_on_it(rate, output, monkeypatch):
+    need = Need(workload=Workload(batch=8, prompt_tokens=8000, output_tokens=output), requests_per_s=rate)
+    found = choose(survey(need, BUDGETS["owned"], CATALOG), need, BUDGETS["owned"])
+    table = found.front.table
+    monkeypatch.setattr(
+        "calculators.recommend.front._soonest_s", lambda need, block, asked: np.zeros(len(block.places))
+    )
+    whole = choose(found.found, need, found.budget).front.table
+    for name in ("block", "form", "cell", "token_s"):
+        assert np.array_equal(getattr(table, name), getattr(whole, name)), name
+    assert len(whole)
+
+
 def beats(one, other):
     """Whether a point is better than another in something, and worse, beyond rounding, in nothing."""
     pairs = list(zip(one, other, strict=True))
