@@ -135,26 +135,10 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
     for place, block in enumerate(found.blocks):
         if id(block.cells) not in by_cells:
             by_cells[id(block.cells)] = fixed_overrun(need, budget, block.cells, np.arange(len(block.cells)))
-        fixed = by_cells[id(block.cells)]
-        cell, (cache, weights) = block.least_cell.copy(), block.place(np.arange(len(block.least_cell)))
+        cell, over, asked, best = _deployment(need, block, by_cells[id(block.cells)], priced=priced)
+        cache, weights = block.place(np.arange(len(cell)))
         token, answer, request = (np.full(len(cell), unknown) for unknown in (np.nan, LAST, np.nan))
-        over = factors(block.least_memory) * fixed[cell]
-        inside = np.flatnonzero(fixed[block.places] <= 1)
-        best, will = np.zeros(len(cell), dtype=np.intp), np.zeros(len(cell), dtype=bool)
-        if len(inside):
-            fine = within(need, block, inside)
-            will = np.asarray(fine.any(axis=-1))
-            best[will] = inside[_best(need, block, fine, inside, np.flatnonzero(will), priced=priced)]
-            over[will] = 1.0
-        near = block.least_memory <= NEAR
-        misses = np.flatnonzero(near & ~will)
-        if len(misses):
-            worst = overruns(need, block, fixed[block.places], misses)
-            best[misses] = worst.argmin(axis=-1)
-            over[misses] = worst[np.arange(len(misses)), best[misses]]
-        asked = np.flatnonzero(near | will)
-        cell[asked] = block.places[best[asked]]
-        first, token[asked] = block.times(asked, block.copy_at[best[asked]])
+        first, token[asked] = block.times(asked, block.copy_at[best])
         answer[asked] = answer_s(need, first, token[asked])
         request[asked] = cycle_s(need, block, cell[asked], first, token[asked])
         names = [(block.model.name, fmt.name) for fmt in block.weights]
@@ -184,6 +168,33 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
             for name, parts in columns.items()
         }
     )
+
+
+def _deployment(
+    need: Need, block: Block, fixed: Floats, *, priced: bool
+) -> tuple[Places, Floats, Places, Places]:  # fmt: skip
+    """The deployment that stands for each form: its best, its nearest miss, or where it takes the least memory.
+
+    (Its cell, R; its overrun, R; the forms that come near to fitting; the places in D of theirs.) `fixed`: the overrun
+    of the limits on the devices alone, of every cell.
+    """
+    cell, inside = block.least_cell.copy(), np.flatnonzero(fixed[block.places] <= 1)
+    over = factors(block.least_memory) * fixed[cell]
+    best, will = np.zeros(len(cell), dtype=np.intp), np.zeros(len(cell), dtype=bool)
+    if len(inside):
+        fine = within(need, block, inside)
+        will = np.asarray(fine.any(axis=-1))
+        best[will] = inside[_best(need, block, fine, inside, np.flatnonzero(will), priced=priced)]
+        over[will] = 1.0
+    near = block.least_memory <= NEAR
+    misses = np.flatnonzero(near & ~will)
+    if len(misses):
+        worst = overruns(need, block, fixed[block.places], misses)
+        best[misses] = worst.argmin(axis=-1)
+        over[misses] = worst[np.arange(len(misses)), best[misses]]
+    asked = np.flatnonzero(near)
+    cell[asked] = block.places[best[asked]]
+    return cell, over, asked, best[asked]
 
 
 def _best(need: Need, block: Block, fine: Truths, inside: Places, some: Places, *, priced: bool) -> Places:

@@ -141,9 +141,12 @@ def overruns(need: Need, block: Block, fixed: Floats, some: Places) -> Floats:
         over *= factors(block.first_token_s(some) / need.first_token_s)
     if request is not None:
         over *= factors(request / need.request_s)
-    over = over.take(block.copy_at, axis=1) * fixed
+    over = over.take(block.copy_at, axis=1)
+    over *= fixed
     if request is not None and need.requests_per_s:
-        over *= factors((need.requests_per_s * request).take(block.copy_at, axis=1) / block.cells.batch[block.places])
+        share = known(need.requests_per_s * request).take(block.copy_at, axis=1)
+        share /= block.cells.batch[block.places]
+        over *= share.clip(1, BEYOND, out=share)
     return over
 
 
