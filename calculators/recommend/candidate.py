@@ -77,8 +77,7 @@ def candidate(
 ) -> Candidate:  # fmt: skip
     """One combination with its figures and the limits that it breaks."""
     given = scenario_of(found, block, form, cell)
-    fleet = next(group.cards.fleet for group in found.groups if group.cards.engine is block.engine)
-    of_fleet = replace(given.deployment, accelerator=fleet.some(block.cells.accelerator[cell]))
+    of_fleet = replace(given.deployment, accelerator=found.fleet.some(block.cells.accelerator[cell]))
     reckoned = replace(given, deployment=of_fleet)
     figures, catalog, names = estimate(reckoned), found.catalog, (block.model.name, given.weight_format.name)
     quality = catalog.score(*names)

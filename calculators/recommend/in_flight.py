@@ -11,7 +11,6 @@ from math import inf
 import numpy as np
 
 from calculators.estimate import Scenario
-from calculators.hardware import Fleet, side_by_side
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.grid import Places, Truths
 from calculators.recommend.limits import LAST, affordable, answer_s, request_s, token_cost, within
@@ -49,7 +48,6 @@ def keeps(need: Need, found: Served, batch: float | Places) -> Truths:
 def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Places, *, priced: bool) -> InFlight:
     """The best by the need's goal of what keeps every limit alone and in flight; `ranked` are rows that would do alone,
     best first."""
-    fleet = side_by_side(list(found.catalog.accelerators.values()))
     keys = table.keys(need.goal)
     best: tuple[tuple[float, ...], Candidate] | None = None
     for tried, row in enumerate(ranked):
@@ -58,14 +56,14 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
             return InFlight(candidate=best[1], whole=True)
         if tried == MOST:
             return InFlight(candidate=best[1] if best else None, whole=False)
-        form = _best_of(found, need, budget, table, int(row), fleet, priced=priced)
+        form = _best_of(found, need, budget, table, int(row), priced=priced)
         if form is not None and (best is None or form[0] < best[0]):
             best = form
     return InFlight(candidate=best[1] if best else None, whole=True)
 
 
 def _best_of(
-    found: Survey, need: Need, budget: Budget, table: Table, row: int, fleet: Fleet, *, priced: bool
+    found: Survey, need: Need, budget: Budget, table: Table, row: int, *, priced: bool
 ) -> tuple[tuple[float, ...], Candidate] | None:  # fmt: skip
     """The best deployment of a row's form that keeps its limits in flight with its keys, None where none does."""
     block, form = found.blocks[table.block[row]], table.form[row : row + 1]
@@ -76,7 +74,7 @@ def _best_of(
     cells = block.cells.at(places)
     given = Scenario(
         model=block.model, weight_format=block.weights[weights], cache_format=block.caches[cache], engine=block.engine,
-        deployment=block.cells.deployment(fleet, places), workload=replace(need.workload, batch=cells.batch),
+        deployment=block.cells.deployment(found.fleet, places), workload=replace(need.workload, batch=cells.batch),
     )  # fmt: skip
     if block.model.generates:
         served = serve(given)

@@ -30,7 +30,7 @@ from calculators.estimate import (
     weight_bytes_by_part,
 )
 from calculators.formats import Format, Stack, stack, stores
-from calculators.hardware import Deployment, Engine
+from calculators.hardware import Deployment, Engine, Fleet
 from calculators.latency import Work
 from calculators.memory import total
 from calculators.recommend.grid import WIDTHS, Cards, Cells, Floats, Grid, Kinds, Places, Truths, cards, grids
@@ -130,6 +130,11 @@ class Survey:
     groups: tuple[Group, ...]
     blocks: tuple[Block, ...]
     considered: int  # combinations of model, formats and deployment
+
+    @property
+    def fleet(self) -> Fleet:
+        """The catalog's accelerators side by side, which keep what follows from each; of a survey with blocks."""
+        return self.groups[0].cards.fleet
 
 
 def stacks(catalog: Catalog) -> Iterator[tuple[Engine, Stack]]:
