@@ -362,9 +362,9 @@ def _needed(memory: Floats, available: Grid) -> Truths:
 
 
 def _codes(truths: Truths) -> Places:
-    """What is true of each thing, n x H, as binary digits of whole numbers, n / 52 x H: a float holds 53 exactly."""
-    digits = [truths[begin : begin + 52] for begin in range(0, len(truths), 52)]
-    return np.array([2.0 ** np.arange(len(each)) @ each for each in digits]).astype(np.intp)
+    """What is true of each thing, n x H, as binary digits of whole numbers, n / 62 x H."""
+    digits = [truths[begin : begin + 62] for begin in range(0, len(truths), 62)]
+    return np.array([(1 << np.arange(len(each))) @ each for each in digits])
 
 
 def _memory(
