@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import replace
 from heapq import heappop, heappush
 from math import inf
 
@@ -30,7 +29,7 @@ def front(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
         block = found.blocks[place]
         reached = np.append(inf, times_s)[np.searchsorted(costs, _cost(block, priced=priced), side="right")]
         some = np.flatnonzero(_soonest_s(need, block, asked) < reached)
-        block = _part(block, some) if len(some) else block
+        block = block.over(some) if len(some) else block
         inside = affordable(need, budget, block) if len(some) else some
         if not len(inside):
             continue
@@ -94,18 +93,6 @@ def _soonest_s(need: Need, block: Block, asked: Places) -> Floats:
         answers = (need.requests_per_s * request).take(block.copy_at) <= block.cells.batch[block.places]
         soonest = np.where(answers, soonest, inf)
     return soonest
-
-
-def _part(block: Block, some: Places) -> Block:
-    """The block over some of its deployments alone."""
-    used = np.zeros(len(block.copies), dtype=bool)
-    used[block.copy_at[some]] = True
-    copies, copy_at = np.flatnonzero(used), (np.cumsum(used) - 1)[block.copy_at[some]]
-    return replace(
-        block, places=block.places[some], copies=block.copies[copies], copy_at=copy_at, fits=block.fits[:, copies],
-        memory_at=block.memory_at[copies], first_at=block.first_at[copies],
-        token_by_weights=block.token_by_weights[:, copies], token_by_cache=block.token_by_cache[:, copies],
-    )  # fmt: skip
 
 
 def _staircase(

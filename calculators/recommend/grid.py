@@ -218,6 +218,13 @@ def alike(*columns: NDArray[Any]) -> tuple[Places, Places]:
     return np.flatnonzero(own == here), (np.cumsum(own == here) - 1)[own]
 
 
+def among(kinds: Places, count: int) -> tuple[Places, Places]:
+    """Of so many kinds: (those that some things are of, each thing's place among these)."""
+    used = np.zeros(count, dtype=bool)
+    used[kinds] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[kinds]
+
+
 def _narrow(code: Places, size: int) -> tuple[Places, int]:
     """Numbers below `size`, numbered anew where they reach too far for a table of them."""
     if size <= WIDEST:

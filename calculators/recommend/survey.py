@@ -33,7 +33,7 @@ from calculators.formats import Format, Stack, stack, stores
 from calculators.hardware import Deployment, Engine, Fleet
 from calculators.latency import Work
 from calculators.memory import total
-from calculators.recommend.grid import WIDTHS, Cards, Cells, Floats, Grid, Kinds, Places, Truths, cards, grids
+from calculators.recommend.grid import WIDTHS, Cards, Cells, Floats, Grid, Kinds, Places, Truths, among, cards, grids
 from calculators.recommend.records import Budget, Catalog, Need, divides
 from calculators.tensor import PARTS
 
@@ -89,6 +89,15 @@ class Block:
         first: Floats = self.first_by_weights[weights, prompts] + self.first_by_cache[cache, prompts]
         token: Floats = self.token_by_weights[weights, copies] + self.token_by_cache[cache, copies]
         return first, token
+
+    def over(self, some: Places) -> "Block":
+        """The block over some of its deployments alone, places in D."""
+        copies, copy_at = among(self.copy_at[some], len(self.copies))
+        return replace(
+            self, places=self.places[some], copies=self.copies[copies], copy_at=copy_at, fits=self.fits[:, copies],
+            memory_at=self.memory_at[copies], first_at=self.first_at[copies],
+            token_by_weights=self.token_by_weights[:, copies], token_by_cache=self.token_by_cache[:, copies],
+        )  # fmt: skip
 
     def _sum(self, by_cache: Floats, by_weights: Floats, some: Places | None) -> Floats:
         if some is None:
@@ -281,9 +290,7 @@ def _block(
     memory = _memory(scenario, stored, even, available, every, forms)
     least = memory.argmin(axis=-1)
     held = np.flatnonzero(_needed(memory, available)[available.pair_at])
-    used = np.zeros(len(available.copies.first), dtype=bool)
-    used[available.copies.at[held]] = True
-    some = np.flatnonzero(used)
+    some, copy_at = among(available.copies.at[held], len(available.copies.first))
     copies = available.copies.first[some]
     memory_at, step_at = available.holding.at[copies], available.steps.at[copies]
     first_cache, first_weights = known.prompts or _prompts(scenario, available, engine, forms)
@@ -291,7 +298,7 @@ def _block(
     token_cache, token_weights = step_cache.take(step_at, axis=1), steps[0].take(step_at, axis=1) + steps[1][some]
     if np.any(engine.launch_s):
         _, least_step = started_both_s(scenario(available.copies))
-        least_step = np.broadcast_to(least_step, (forms[1], len(used)))[:, some]
+        least_step = np.broadcast_to(least_step, (forms[1], len(available.copies.first)))[:, some]
         token_weights, token_cache = np.maximum(token_weights + token_cache, least_step), np.zeros_like(token_cache)
     block = Block(
         model=model,
@@ -301,7 +308,7 @@ def _block(
         cells=available.cells,
         places=held,
         copies=copies,
-        copy_at=(np.cumsum(used) - 1)[available.copies.at[held]],
+        copy_at=copy_at,
         fits=(memory <= 1).take(memory_at, axis=1),
         memory=memory,
         memory_at=memory_at,

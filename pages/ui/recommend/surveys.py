@@ -23,7 +23,7 @@ _told: ContextVar[Callable[[float], None] | None] = ContextVar("_told", default=
 _latest: dict[tuple[Any, ...], Survey] = {}  # the last survey, by all that it was made of but the job
 
 
-@lru_cache(maxsize=4)  # some 20 to 100 MB each
+@lru_cache(maxsize=4)  # 2 MB of a host's devices, 90 of rented ones, 360 of every device and format
 def _surveyed(
     need: Need, devices: tuple[tuple[str, int], ...], vendors: frozenset[str], buys: bool, family: str,
     engine: str, fit: str, own: str, provider: str, region: str, alone: Architecture | None,
