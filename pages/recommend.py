@@ -4,15 +4,13 @@ from math import isfinite
 
 import streamlit as st
 
-from calculators.recommend import choose
 from pages.ui import shell, strips
 from pages.ui.charts import drawing, tradeoffs
 from pages.ui.controls import session, widgets
 from pages.ui.controls.records import model
 from pages.ui.explain import wording
 from pages.ui.links.values import HELD, SOURCES
-from pages.ui.recommend import jobs, needs, racks, stock, weighed, why
-from pages.ui.recommend.surveys import surveyed
+from pages.ui.recommend import jobs, racks, stock, surveys, weighed, why
 from presets.quality import quality
 from presets.scenarios import scenarios
 
@@ -97,28 +95,30 @@ with st.container(border=True):
             widgets.steps("units", "Rack units", help="Of the whole servers that the devices come in.")
             widgets.steps("wall", "Power from the wall, W", help="The most that these servers draw, hosts included.")
 
-need, budget = needs.need(chosen), needs.budget(chosen)
 with answer:
-    found = choose(surveyed(chosen), need, budget)
+    answered = surveys.answered(chosen)
     with st.spinner("Looking for what stands in the way …"):
-        first_words, *reasons = jobs.said(found, job)
+        first_words, *reasons = jobs.said(answered, job)
     st.markdown(wording.markdown(first_words))
     st.markdown(wording.markdown("\n".join(f"- {reason}" for reason in reasons)))
-    if found.pick is not None:
-        jobs.onward(chosen, found.pick)
-    short = why.too_short(found)
+    if answered.pick is not None:
+        jobs.onward(chosen, answered.pick)
+    short = why.too_short(answered)
     if short:
         st.warning(short)
 
-if found.pick is not None:
-    strips.strip(found.pick.scenario, found.pick.estimate)
+pick, need, budget = answered.pick, answered.need, answered.budget
+if pick is not None:
+    strips.strip(pick.scenario, pick.estimate)
+found = surveys.compared(chosen, answered)
+if pick is not None:
     drawing.show(
         tradeoffs.pareto(
             f"{len(found.ranked.models)} of {len(found.found.catalog.models)} models would do",
             ("Price, $" if budget.buys else "Rent, $ an hour") if found.priced else "Devices",
             weighed.front_points(found),
             weighed.other_points(found),
-            weighed.pick_point(found),
+            weighed.pick_point(found, pick),
             need.benchmark,
         ),
         "Cost against time per token of what would do, the front coloured by score",
@@ -133,7 +133,7 @@ if would.open and found.ranked:
     would.caption(f"The best form of each of {len(best)} models of the {len(found.ranked.models)} that would do.")
     would.dataframe(weighed.candidates(found, best), hide_index=True)
     would.caption("Other forms of the pick.")
-    forms = found.ranked.of(found.pick.scenario.model.name).forms[:20]
+    forms = found.ranked.of(pick.scenario.model.name).forms[:20]
     would.dataframe(weighed.candidates(found, forms), hide_index=True)
 elif would.open:
     would.info("Nothing would do. The other tabs say which limit each option breaks.")
@@ -152,16 +152,16 @@ if rejected.open and found.rejected:
     rejected.dataframe(weighed.candidates(found, found.rejected.of(model).forms), hide_index=True)
 elif rejected.open:
     rejected.info("Nothing was rejected: every option keeps to these limits.")
-if budget.buys or chosen.have in stock.RENTED or (found.pick is not None and isfinite(found.pick.usd_per_hour)):
-    st.caption(wording.markdown(jobs.price_list(chosen, found.pick)))
-if found.pick is not None:
-    st.caption(wording.markdown(racks.stands_in(found.pick)))
+if budget.buys or chosen.have in stock.RENTED or (pick is not None and isfinite(pick.usd_per_hour)):
+    st.caption(wording.markdown(jobs.price_list(chosen, pick)))
+if pick is not None:
+    st.caption(wording.markdown(racks.stands_in(pick)))
 lacking = racks.unknown(found)
 if lacking:
     st.caption(wording.markdown(lacking))
 told = (
-    f"{found.considered:,} combinations were tried. Scores: {weighed.score_sources(found)}. A format's loss is taken "
-    "off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones: "
+    f"{found.considered:,} combinations were tried. Scores: {weighed.score_sources(answered)}. A format's loss is "
+    "taken off the score where it was measured; where not, the score is unknown, and it ranks behind the known ones: "
     f"{weighed.unscored(found)} of these models have no score here and are not compared. What a narrower cache loses "
     "was not measured: it is taken only where it gains something."
 )

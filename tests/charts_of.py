@@ -96,7 +96,7 @@ def recommendation(batch: int) -> list[go.Figure]:
     inputs = Inputs(batch=batch)
     found = recommend(needs.need(inputs), needs.budget(inputs), stock.catalog(inputs.family, inputs.engine))
     assert found.pick is not None
-    points = weighed.front_points(found), weighed.other_points(found), weighed.pick_point(found)
+    points = weighed.front_points(found), weighed.other_points(found), weighed.pick_point(found, found.pick)
     return [tradeoffs.pareto("a", "Rent, $ an hour", *points, found.need.benchmark)]
 
 

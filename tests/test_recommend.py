@@ -24,13 +24,14 @@ from calculators.recommend import (
     Budget,
     Catalog,
     Need,
+    Surveyor,
     changes_that_fit,
     choose,
     divides,
+    early,
     obstacles,
     recommend,
     rescue,
-    resurvey,
     runs_on,
     smallest_deployment,
     survey,
@@ -519,17 +520,73 @@ STARTED = replace(CATALOG, engine=engines()["Hugging Face transformers"])
 
 
 @settings(deadline=None, max_examples=25)
-@given(moves=st.lists(LOADS, min_size=2, max_size=4), catalog=st.sampled_from([CATALOG, STARTED]))
-def test_a_survey_that_takes_over_what_a_load_leaves_is_the_survey_itself(moves, catalog):
-    found = survey(moves[0], BUDGETS["owned"], catalog)
-    for need in moves[1:]:
-        found, anew = resurvey(found, need), survey(need, BUDGETS["owned"], catalog)
-        assert found.considered == anew.considered and found.need == anew.need
-        for mine, other in zip(found.blocks, anew.blocks, strict=True):
-            for each in fields(mine):
-                values, same = getattr(mine, each.name), getattr(other, each.name)
-                if isinstance(values, np.ndarray):
-                    np.testing.assert_array_equal(values, same, err_msg=f"{mine.model.name}: {each.name}")
+@given(
+    moves=st.lists(st.tuples(LOADS, st.sets(st.sampled_from(list(CATALOG.models)))), min_size=2, max_size=4),
+    catalog=st.sampled_from([CATALOG, STARTED]),
+)
+def test_what_a_surveyor_takes_over_and_adds_is_the_survey_itself(moves, catalog):
+    surveyor = Surveyor(moves[0][0], BUDGETS["owned"], catalog)
+    for need, some in moves:
+        surveyor = surveyor.under(need)
+        assert {block.model.name for block in surveyor.survey(some).blocks} == some
+    found, anew = surveyor.survey(), survey(moves[-1][0], BUDGETS["owned"], catalog)
+    assert found.considered == anew.considered and found.need == anew.need
+    for mine, other in zip(found.blocks, anew.blocks, strict=True):
+        for each in fields(mine):
+            values, same = getattr(mine, each.name), getattr(other, each.name)
+            if isinstance(values, np.ndarray):
+                np.testing.assert_array_equal(values, same, err_msg=f"{mine.model.name}: {each.name}")
+
+
+SCORED = ("Llama 3.1 8B", "Llama 3.1 70B", "Qwen2.5 7B", "Mixtral 8x7B", "Gemma 3 4B", "Qwen2.5 0.5B", "Phi-3.5 mini")
+WIDE = replace(
+    CATALOG,
+    models=chosen(models(), *SCORED, "SmolLM2 135M"),
+    quality={name: 85.0 - 5 * place for place, name in enumerate(SCORED)},
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    need=st.sampled_from(list(NEEDS.values())),
+    budget=st.sampled_from(list(BUDGETS.values())),
+    goal=st.sampled_from(GOALS),
+    quality=st.sampled_from([0.0, 60.0, 70.0, 90.0]),
+    scores=st.permutations(SCORED),
+    in_flight=st.booleans(),
+    share=st.sampled_from([1.0, 0.9]),
+)
+def test_what_is_sure_early_is_the_pick_of_all(need, budget, goal, quality, scores, in_flight, share):
+    need = replace(need, goal=goal, quality=quality, in_flight=in_flight)
+    catalog = replace(WIDE, quality=dict(zip(scores, WIDE.quality.values(), strict=True)))
+    surveyor = Surveyor(need, budget, catalog)
+    found, whole = early(surveyor.survey, need, budget, catalog, share=share, first=1), recommend(need, budget, catalog)
+
+    def scenarios_of(items):
+        return [item.scenario for item in items]
+
+    assert scenarios_of(filter(None, [found.pick])) == scenarios_of(filter(None, [whole.pick]))
+    tried = {block.model.name for block in found.found.blocks}
+    if whole.pick is None or np.isnan(whole.pick.quality):
+        assert tried == {block.model.name for block in whole.found.blocks}
+        return
+    least = share * whole.pick.quality if goal == GOALS[0] else whole.pick.quality
+    for mine, every in ((found.ranked, whole.ranked), (found.rejected, whole.rejected)):
+        some = [item for item in every if item.scenario.model.name in tried]
+        assert scenarios_of(mine) == scenarios_of(some)
+        assert all(item.quality < least for item in every if item.scenario.model.name not in tried and item.quality > 0)
+        assert all(item.scenario.model.name in tried for item in every if item.quality >= least)
+
+
+def test_the_best_scored_model_that_will_do_is_found_without_the_others():
+    need, catalog = replace(NEEDS["any"], quality=60.0), WIDE
+    found = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog, first=1)
+    assert found.pick is not None and found.pick.scenario.model.name == SCORED[0]
+    assert [block.model.name for block in found.found.blocks] == [SCORED[0]] * 2
+    also = early(
+        Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog, first=1, also=["Gemma 3 4B"]
+    )
+    assert also.pick is not None and also.pick.scenario == found.pick.scenario and also.ranked.of("Gemma 3 4B")
 
 
 def test_progress_is_told_of_every_model_to_the_end():

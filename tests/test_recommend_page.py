@@ -200,18 +200,18 @@ def test_what_is_bought_is_shown_at_its_price():
 def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     chosen = asking("Code generation", **L40S)
     surveys.surveyed(chosen)
-    before = surveys._surveyed.cache_info().misses
+    before = surveys._surveyor.cache_info().misses
     for change in (
         {"wait": 300}, {"step": 100}, {"score": 0}, {"goal": GOALS[1]}, {"bench": "GSM8K"}, {"reads": 32_768},
         {"models": HELD[2], "least": 10e9},
         {"watts": 300}, {"most": 4}, {"units": 8}, {"wall": 5000},
     ):  # fmt: skip
         surveys.surveyed(replace(chosen, **change))
-    assert surveys._surveyed.cache_info().misses == before
+    assert surveys._surveyor.cache_info().misses == before
     surveys.surveyed(replace(chosen, rate=5.0))
-    arrives = surveys._surveyed.cache_info().misses
+    arrives = surveys._surveyor.cache_info().misses
     surveys.surveyed(replace(chosen, rate=50.0))
-    assert surveys._surveyed.cache_info().misses == arrives
+    assert surveys._surveyor.cache_info().misses == arrives
 
 
 @pytest.mark.parametrize("benchmark", benchmarks())

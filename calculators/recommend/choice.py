@@ -126,7 +126,7 @@ def recommend(
 
 def _priced(found: Survey) -> bool:
     """Whether every device has a price, so that costs can be compared."""
-    return all(np.isfinite(block.cells.cost_usd).all() for block in found.blocks)
+    return all(np.isfinite(each.cells.cost_usd).all() for group in found.groups for each in group.grids)
 
 
 def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:

@@ -1,13 +1,14 @@
 """What would each model, format and deployment need, and how fast would it be? All of them at once, as arrays.
 
 A survey depends on the job, the devices and the catalog, not on limits: those only choose among its figures, so that
-moving one costs no new arithmetic. It is exact. Figures are worked out once for the deployments that are alike in what
-they follow from; a deployment that no format of a model comes near to fitting is left out. A pass's time is the sum of
-what depends on the weights' format, on the cache's and on neither, so that formats are summed, not multiplied, until
-the two meet.
+moving one costs no new arithmetic; nor does any model's depend on another's. It is exact. Figures are worked out once
+for the deployments that are alike in what they follow from; a deployment that no format of a model comes near to
+fitting is left out. A pass's time is the sum of what depends on the weights' format, on the cache's and on neither, so
+that formats are summed, not multiplied, until the two meet.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
@@ -68,7 +69,7 @@ class Block:
     first_at: Places  # V -> U: a prompt's time does not depend on the requests in flight
     least_memory: Floats  # R
     least_cell: Places  # R
-    kept: "Kept"
+    tried: int  # combinations that divide the model evenly
 
     def place(self, form: Any) -> tuple[Any, Any]:
         """(cache format, weight format) of forms, as places among the block's."""
@@ -109,14 +110,16 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """What of a model's figures another load on the same devices may leave as it is; None where it does not.
+    """What of a model's figures another load on the same devices may leave as it is, and of which load it is.
 
     Whatever the load, the same cuts on the same devices come in the same order: one copy of each is its first cell.
     """
 
-    weights: Floats | None = None  # bytes of weights, F x cuts: under any load
-    prompts: tuple[Floats, Floats] | None = None  # seconds to a first token, C x U and F x U: with prompts as long
-    steps: tuple[Floats, Floats] | None = None  # of a step but the cache's, F x steps, and links, copies: with as many
+    weights: Floats  # bytes of weights, F x cuts: under any load
+    prompts: tuple[Floats, Floats]  # seconds to a first token, C x U and F x U
+    prompts_of: tuple[Quantity, ...]
+    steps: tuple[Floats, Floats]  # of a step but the cache's, F x steps, and links, copies
+    steps_of: tuple[Quantity, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,12 +141,71 @@ class Survey:
     catalog: Catalog
     groups: tuple[Group, ...]
     blocks: tuple[Block, ...]
-    considered: int  # combinations of model, formats and deployment
+
+    @property
+    def considered(self) -> int:
+        """Combinations of model, formats and deployment, a count."""
+        return sum(block.tried for block in self.blocks)
 
     @property
     def fleet(self) -> Fleet:
         """The catalog's accelerators side by side, which keep what follows from each; of a survey with blocks."""
         return self.groups[0].cards.fleet
+
+
+class Surveyor:
+    """Surveys the models of a catalog on the devices of a budget for a job, each when it is first asked for.
+
+    For another job on the same devices it takes over what does not depend on what changed.
+    """
+
+    def __init__(self, need: Need, budget: Budget, catalog: Catalog) -> None:
+        self.need, self.budget, self.catalog = need, budget, catalog
+        self.groups = tuple(_groups(need, budget, catalog))
+        self._blocks: dict[str, tuple[Block, ...]] = {}  # by model
+        self._kept: dict[tuple[str, int], Kept] = {}  # by model and group
+
+    def under(self, need: Need) -> "Surveyor":
+        """The same devices for another job: no model is surveyed yet, what is known of each is kept."""
+        other = copy(self)
+        steady = _flow(self.need) == _flow(need)
+        other.need, other._blocks, other._kept = need, {}, dict(self._kept)
+        other.groups = tuple(
+            replace(
+                group,
+                grids=(group.grids[0].under(need.workload), group.grids[1].under(need.workload))
+                if steady
+                else grids(need, self.budget, self.catalog, group.cards),
+            )
+            for group in self.groups
+        )
+        return other
+
+    def survey(self, models: Iterable[str] | None = None, progress: Callable[[float], None] | None = None) -> Survey:
+        """The survey of some models of the catalog, else of all; `progress` is told the share of all that is done."""
+        some = self.catalog.models.keys() if models is None else set(models)
+        for name, model in self.catalog.models.items():
+            if name not in some or name in self._blocks:
+                continue
+            self._blocks[name] = tuple(self._surveyed(model))
+            if progress is not None:
+                progress(len(self._blocks) / len(self.catalog.models))
+        blocks = (block for name in self.catalog.models if name in some for block in self._blocks[name])
+        return Survey(
+            need=self.need, budget=self.budget, catalog=self.catalog, groups=self.groups, blocks=tuple(blocks)
+        )  # fmt: skip
+
+    def _surveyed(self, model: Architecture) -> Iterator[Block]:
+        experts = any(block.mlp.experts for block in model.blocks)
+        for place, group in enumerate(self.groups):
+            available, weights, every = group.grids[experts], group.weights, group.cards
+            own = tuple(at for at, fmt in enumerate(weights.formats) if stores(model, fmt))
+            if len(available.cells) and own:
+                if len(own) < len(weights.formats):
+                    weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
+                known = self._kept.get((model.name, place))
+                block, self._kept[model.name, place] = _block(model, group, weights, every, available, self.need, known)
+                yield block
 
 
 def stacks(catalog: Catalog) -> Iterator[tuple[Engine, Stack]]:
@@ -157,69 +219,24 @@ def survey(
     need: Need, budget: Budget, catalog: Catalog, progress: Callable[[float], None] | None = None
 ) -> Survey:  # fmt: skip
     """The figures of every combination; `progress` is told the share of the models that is done."""
-    groups = []
+    return Surveyor(need, budget, catalog).survey(progress=progress)
+
+
+def _groups(need: Need, budget: Budget, catalog: Catalog) -> Iterator[Group]:
     for engine, weights in stacks(catalog):
         for caches in _apart(engine, catalog.abilities_of(engine).caches(catalog.cache_formats)):
             every = cards(catalog, engine, weights, caches)
-            deployments = grids(need, budget, catalog, every)
-            groups.append(Group(cards=every, weights=weights, caches=caches, grids=deployments))
-    return _survey(need, budget, catalog, tuple(groups), None, progress)
+            yield Group(cards=every, weights=weights, caches=caches, grids=grids(need, budget, catalog, every))
 
 
-def resurvey(before: Survey, need: Need, progress: Callable[[float], None] | None = None) -> Survey:
-    """The figures of every combination for another job on the same devices: those of `survey`, sooner.
-
-    What does not depend on what changed is taken from the survey `before`.
-    """
-    steady = _flow(before.need) == _flow(need)
-    groups = []
-    for group in before.groups:
-        plain, experts = (
-            tuple(each.under(need.workload) for each in group.grids)
-            if steady
-            else grids(need, before.budget, before.catalog, group.cards)
-        )
-        groups.append(replace(group, grids=(plain, experts)))
-    return _survey(need, before.budget, before.catalog, tuple(groups), before, progress)
-
-
-def _flow(need: Need) -> tuple[Quantity, bool]:
+def _flow(need: Need) -> tuple[Quantity, ...]:
     """What the requests in flight of all deployments follow from."""
     return need.workload.batch, need.requests_per_s > 0
 
 
-def _changed(one: Need, other: Need) -> dict[str, None]:
-    """What of a model's figures is not the same for two jobs."""
-    prompts = [(each.workload.prompt_tokens, each.workload.prefix_hits) for each in (one, other)]
-    same = {"prompts": prompts[0] == prompts[1], "steps": _flow(one) == _flow(other)}
-    return {name: None for name, alike in same.items() if not alike}
-
-
-def _survey(
-    need: Need, budget: Budget, catalog: Catalog, groups: tuple[Group, ...], before: Survey | None,
-    progress: Callable[[float], None] | None,
-) -> Survey:  # fmt: skip
-    known = iter(before.blocks if before else ())
-    changed = _changed(before.need, need) if before else {}
-    blocks = []
-    considered = 0
-    for done, model in enumerate(catalog.models.values()):
-        experts = any(block.mlp.experts for block in model.blocks)
-        for group in groups:
-            available, weights, every = group.grids[experts], group.weights, group.cards
-            own = tuple(at for at, fmt in enumerate(weights.formats) if stores(model, fmt))
-            if len(available.cells) and own:
-                if len(own) < len(weights.formats):
-                    weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
-                kept = replace(next(known).kept, **changed) if before else Kept()
-                found, tried = _block(model, group, weights, every, available, kept)
-                blocks.append(found)
-                considered += tried
-        if progress is not None:
-            progress((done + 1) / len(catalog.models))
-    return Survey(
-        need=need, budget=budget, catalog=catalog, groups=groups, blocks=tuple(blocks), considered=considered
-    )  # fmt: skip
+def _prompt(need: Need) -> tuple[Quantity, ...]:
+    """What the prompts of a load follow from."""
+    return need.workload.prompt_tokens, need.workload.prefix_hits
 
 
 @lru_cache(maxsize=64)
@@ -271,9 +288,9 @@ def _seconds(rows: list[Work], forms: tuple[int, int], count: int) -> tuple[Floa
 
 
 def _block(
-    model: Architecture, group: Group, weights: Stack, every: Cards, available: Grid, known: Kept
-) -> tuple[Block, int]:  # fmt: skip
-    """The figures of one model in a stack of formats, and how many combinations they are."""
+    model: Architecture, group: Group, weights: Stack, every: Cards, available: Grid, need: Need, known: Kept | None
+) -> tuple[Block, Kept]:  # fmt: skip
+    """The figures of one model in a stack of formats, and what of them may be kept; `known` is what was."""
     caches, engine = group.caches, every.engine
 
     def scenario(kinds: Kinds) -> Scenario:
@@ -284,17 +301,17 @@ def _block(
 
     forms = (len(caches.formats), len(weights.formats))
     even = _even(model, available.holding.deployment)
-    stored = known.weights
-    if stored is None:
-        stored = np.asarray(total(weight_bytes_by_part(scenario(available.cuts))))
+    stored = known.weights if known else np.asarray(total(weight_bytes_by_part(scenario(available.cuts))))
     memory = _memory(scenario, stored, even, available, every, forms)
     least = memory.argmin(axis=-1)
     held = np.flatnonzero(_needed(memory, available)[available.pair_at])
     some, copy_at = among(available.copies.at[held], len(available.copies.first))
     copies = available.copies.first[some]
     memory_at, step_at = available.holding.at[copies], available.steps.at[copies]
-    first_cache, first_weights = known.prompts or _prompts(scenario, available, engine, forms)
-    step_cache, steps = _steps(scenario, available, forms, known)
+    prompts = known.prompts if known and known.prompts_of == _prompt(need) else None
+    first_cache, first_weights = prompts or _prompts(scenario, available, engine, forms)
+    rest = known.steps if known and known.steps_of == _flow(need) else None
+    step_cache, steps = _steps(scenario, available, forms, rest)
     token_cache, token_weights = step_cache.take(step_at, axis=1), steps[0].take(step_at, axis=1) + steps[1][some]
     if np.any(engine.launch_s):
         _, least_step = started_both_s(scenario(available.copies))
@@ -319,9 +336,12 @@ def _block(
         first_at=available.staged_prompts.at[copies],
         least_memory=memory[np.arange(len(memory)), least],
         least_cell=available.holding.first[least],
-        kept=Kept(weights=stored, prompts=(first_cache, first_weights), steps=steps),
+        tried=int(np.count_nonzero(even[available.holding.at])) * forms[0] * forms[1],
     )
-    return block, int(np.count_nonzero(even[available.holding.at])) * forms[0] * forms[1]
+    return block, Kept(
+        weights=stored, prompts=(first_cache, first_weights), prompts_of=_prompt(need), steps=steps,
+        steps_of=_flow(need),
+    )  # fmt: skip
 
 
 def _prompts(
@@ -339,14 +359,17 @@ def _prompts(
 
 
 def _steps(
-    scenario: Callable[[Kinds], Scenario], available: Grid, forms: tuple[int, int], known: Kept
+    scenario: Callable[[Kinds], Scenario], available: Grid, forms: tuple[int, int], known: tuple[Floats, Floats] | None
 ) -> tuple[Floats, tuple[Floats, Floats]]:  # fmt: skip
-    """Seconds of a step by cache format, C x steps; the rest by weight format, F x steps, and its links, copies."""
+    """Seconds of a step by cache format, C x steps; the rest by weight format, F x steps, and its links, copies.
+
+    `known`: that rest, where it is.
+    """
     steps, count, copies = scenario(available.steps), len(available.steps.first), len(available.copies.first)
     if not steps.model.generates:
         return np.zeros((forms[0], count)), (np.full((forms[1], count), UNKNOWN), np.zeros(copies))
-    if known.steps is not None:
-        return _seconds(token_cache_rows(steps), forms, count)[0], known.steps
+    if known is not None:
+        return _seconds(token_cache_rows(steps), forms, count)[0], known
     by_cache, by_weights = _seconds(token_rows(steps, links=False), forms, count)
     return by_cache, (by_weights, np.broadcast_to(token_links_s(scenario(available.copies)), copies))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from calculators.architecture import parameters
+from calculators.architecture import Architecture, parameters
 from calculators.recommend import GOALS, Candidate, Recommendation, obstacles
 from pages.ui.controls import session
 from pages.ui.explain import wording
@@ -79,12 +79,17 @@ def said(found: Recommendation, job: Job | None) -> list[str]:
     ]
 
 
+def of_scale(job: Job, model: Architecture) -> bool:
+    """Whether a model is of the scale that the article recommends for a job."""
+    return job.scaled and job.low_parameters <= parameters(model) <= job.high_parameters
+
+
 def article(found: Recommendation, job: Job) -> str:
     """The scale that the article recommends for a job beside what the numbers say, and why they differ."""
     scales, pick = f"**The article's scale** is {scale(job.low_parameters, job.high_parameters)}", found.pick
 
     def within(item: Candidate) -> bool:
-        return job.low_parameters <= parameters(item.scenario.model) <= job.high_parameters
+        return of_scale(job, item.scenario.model)
 
     if pick is not None and within(pick):
         return f"{scales}; the numbers agree: {pick.scenario.model.name}."

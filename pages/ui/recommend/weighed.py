@@ -66,11 +66,8 @@ def other_points(found: Recommendation) -> list[Point]:
     return _points(found, found.ranked.models)
 
 
-def pick_point(found: Recommendation) -> list[Point]:
+def pick_point(found: Recommendation, pick: Candidate) -> list[Point]:
     """The same of the pick."""
-    pick = found.pick
-    if pick is None:
-        return []
     cost = (pick.usd_to_buy if found.budget.buys else pick.usd_per_hour) if found.priced else pick.devices
     name = f"{pick.scenario.model.name}, {pick.scenario.weight_format.name}, {answers.devices_text(pick.scenario)}"
     return [(name, float(pick.estimate.token_s), float(cost), _cost_shown(found, cost), pick.quality, "")]
