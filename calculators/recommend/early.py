@@ -32,18 +32,18 @@ def early(
 
     `survey` gives the survey of some models. Every form that scores at least this `share` of the pick's score is among
     its ranked and rejected ones where the best score is looked for, else every one with at least the pick's score; and
-    every form of the models that are asked for `also`. The `first` models, the best scored ones, are tried at once;
-    where nothing is sure before, all are.
+    every form of the models that are asked for `also`. Of a best score so many models are tried `first`; where nothing
+    is sure before, all are.
     """
     best = ceilings(catalog)
-    count = min(first, len(best))
+    count = first if need.goal == GOALS[0] else sum(score >= need.quality for score in best.values())
     while True:
         found = choose(survey({*list(best)[:count], *also}), need, budget)
         least = _least(found, share)
         needed = sum(score >= least for score in best.values())
         if needed <= count:
             return found
-        count = needed if least > -inf else min(2 * count, needed)
+        count = needed if least > -inf else max(4 * count, first)
 
 
 def _least(found: Recommendation, share: float) -> float:

@@ -49,23 +49,29 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
     """The best by the need's goal of what keeps every limit alone and in flight; `ranked` are rows that would do alone,
     best first."""
     keys = table.keys(need.goal)
-    best: tuple[tuple[float, ...], Candidate] | None = None
+    best: tuple[tuple[float, ...], int, int] | None = None  # its keys, row and cell
+    whole = True
     for tried, row in enumerate(ranked):
         promise = tuple(float(key[row]) for key in keys)
         if best is not None and promise >= best[0]:
-            return InFlight(candidate=best[1], whole=True)
+            break
         if tried == MOST:
-            return InFlight(candidate=best[1] if best else None, whole=False)
+            whole = False
+            break
         form = _best_of(found, need, budget, table, int(row), priced=priced)
         if form is not None and (best is None or form[0] < best[0]):
-            best = form
-    return InFlight(candidate=best[1] if best else None, whole=True)
+            best = form[0], int(row), form[1]
+    if best is None:
+        return InFlight(candidate=None, whole=whole)
+    _, row, cell = best
+    block = found.blocks[table.block[row]]
+    return InFlight(candidate=candidate(found, need, budget, block, int(table.form[row]), cell), whole=whole)
 
 
 def _best_of(
     found: Survey, need: Need, budget: Budget, table: Table, row: int, *, priced: bool
-) -> tuple[tuple[float, ...], Candidate] | None:  # fmt: skip
-    """The best deployment of a row's form that keeps its limits in flight with its keys, None where none does."""
+) -> tuple[tuple[float, ...], int] | None:  # fmt: skip
+    """(Keys, cell) of the best deployment of a row's form that keeps its limits in flight, None where none does."""
     block, form = found.blocks[table.block[row]], table.form[row : row + 1]
     cache, weights = (int(place[0]) for place in block.place(form))
     inside = affordable(need, budget, block)
@@ -95,4 +101,4 @@ def _best_of(
     some = np.flatnonzero(kept)
     first = some[np.lexsort(tuple(key[some] for key in keys[::-1]))[0]]
     key = tuple(float(column[first]) for column in keys)
-    return key, candidate(found, need, budget, block, int(form[0]), int(places[first]))
+    return key, int(places[first])

@@ -80,14 +80,21 @@ def compared(chosen: fields.Inputs, answer: Recommendation) -> Recommendation:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[float], None]]:
-    """What to tell the share that is done: a bar shows it once that takes long."""
+    """What to tell the share that is done: a bar shows it once that takes long.
+
+    Before, nothing is written where it will be: at whatever is written, what a visitor moved meanwhile is taken up.
+    """
     place, began, said = st.empty(), monotonic(), 0.0
 
     def tell(share: float) -> None:
         nonlocal said
-        if monotonic() - began > SILENT_S and share >= said + STEP:
+        if share < said + STEP:
+            return
+        said = share
+        if monotonic() - began > SILENT_S:
             place.progress(share, "Trying every combination …")
-            said = share
+        else:
+            place.empty()
 
     try:
         yield tell
