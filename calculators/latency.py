@@ -262,6 +262,13 @@ def _spread(kinds: tuple[_Kind, ...], figures: Quantity) -> Quantity:
     return np.asarray(figures)[_places(kinds)] if several else figures
 
 
+def _arithmetic_s(kinds: tuple[_Kind, ...], flops: Quantity, flops_per_s: Quantity) -> Quantity:
+    """Seconds by format of FLOPs that are the same for all formats, else stand along their axis; rates are by kind."""
+    if np.ndim(flops) > 1:
+        return flops / _spread(kinds, flops_per_s)
+    return _spread(kinds, flops / flops_per_s)
+
+
 def _rates(fmt: Format, part: str, card: Accelerator, engine: Engine, *, decode: bool) -> tuple[Quantity, Quantity]:
     """FLOP/s of a device by the kinds of a part's weights, and its seconds to widen one byte of each format's."""
     kinds = _kinds(fmt, part)
@@ -367,7 +374,7 @@ def _product_rows(
                 shared=row.part == "attention" and row.shards is not None,
                 flops=flops,
                 bytes_read=read,
-                arithmetic_s=_spread(_kinds(fmt, row.part), flops_done / arithmetic / flops_per_s),
+                arithmetic_s=_arithmetic_s(_kinds(fmt, row.part), flops_done / arithmetic, flops_per_s),
                 dequantization_s=widening_s if _is_nothing(widening_s) else read * widening_s,
                 bandwidth_s=_read_s(read, bandwidth, deployment, engine, hosted, flops),
                 overhead_s=row.products * start,

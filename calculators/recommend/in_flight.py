@@ -2,7 +2,8 @@
 
 Limits are first tried on one prompt alone and on steps without prompts between: no request waits less with others in
 flight (`serve`). So what a form promises alone is a bound, and the best that keeps its limits in flight is found in the
-order of those promises: the search ends where no promise is better than what was found.
+order of those promises: the search ends where no promise is better than what was found. All forms of a model are served
+at once.
 """
 
 from dataclasses import dataclass, replace
@@ -10,14 +11,16 @@ from math import inf
 
 import numpy as np
 
+from calculators import Quantity
 from calculators.estimate import Scenario
+from calculators.formats import stack
 from calculators.recommend.candidate import Candidate, candidate
-from calculators.recommend.grid import Places, Truths
+from calculators.recommend.grid import Floats, Places, Truths, among
 from calculators.recommend.limits import LAST, affordable, answer_s, request_s, token_cost, within
 from calculators.recommend.records import Budget, Need
-from calculators.recommend.survey import Survey
+from calculators.recommend.survey import Block, Survey
 from calculators.recommend.table import Table
-from calculators.serving import Served, serve
+from calculators.serving import serve
 
 MOST = 300  # forms that are tried
 
@@ -31,17 +34,15 @@ class InFlight:
     whole: bool
 
 
-def keeps(need: Need, found: Served, batch: float | Places) -> Truths:
+def _keeps(need: Need, first_token_s: Quantity, token_s: Quantity, request_s: Quantity, batch: Quantity) -> Truths:
     """Whether the means in flight keep the limits on times and on the rate of requests; an unknown one breaks them."""
-    limits = (
-        (found.first_token_s, need.first_token_s), (found.token_s, need.token_s), (found.request_s, need.request_s),
-    )  # fmt: skip
-    kept: Truths = np.asarray(np.ones(np.shape(found.request_s), dtype=bool))
+    limits = ((first_token_s, need.first_token_s), (token_s, need.token_s), (request_s, need.request_s))
+    kept: Truths = np.asarray(np.ones(np.shape(request_s), dtype=bool))
     for figure, limit in limits:
         if limit < inf:
             kept = kept & (np.asarray(figure) <= limit)
     if need.requests_per_s:
-        kept = kept & (need.requests_per_s * np.asarray(found.request_s) <= batch)
+        kept = kept & (need.requests_per_s * np.asarray(request_s) <= batch)
     return kept
 
 
@@ -50,6 +51,7 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
     best first."""
     keys = table.keys(need.goal)
     best: tuple[tuple[float, ...], int, int] | None = None  # its keys, row and cell
+    flights: dict[int, _Flight] = {}  # by block
     whole = True
     for tried, row in enumerate(ranked):
         promise = tuple(float(key[row]) for key in keys)
@@ -58,7 +60,10 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
         if tried == MOST:
             whole = False
             break
-        form = _best_of(found, need, budget, table, int(row), priced=priced)
+        place = int(table.block[row])
+        if place not in flights:
+            flights[place] = _flight(found, need, budget, found.blocks[place])
+        form = _best_of(need, flights[place], found.blocks[place], table, int(row), priced=priced)
         if form is not None and (best is None or form[0] < best[0]):
             best = form[0], int(row), form[1]
     if best is None:
@@ -68,37 +73,57 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
     return InFlight(candidate=candidate(found, need, budget, block, int(table.form[row]), cell), whole=whole)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Flight:
+    """What the forms R of a block get in flight on its deployments D that would do for one of them alone."""
+
+    inside: Places  # of D among the block's
+    kept: Truths  # whether the limits are kept alone and in flight, R x D
+    answer_s: Floats  # R x D
+
+
+def _flight(found: Survey, need: Need, budget: Budget, block: Block) -> _Flight:
+    inside = affordable(need, budget, block)
+    alone = within(need, block, inside)
+    some = np.flatnonzero(alone.any(axis=0))
+    inside, alone = inside[some], alone[:, some]
+    if not block.model.generates:
+        return _Flight(inside=inside, kept=alone, answer_s=np.full(alone.shape, LAST))
+    used, at = among(block.copy_at[inside], len(block.copies))
+    cells = block.copies[used]
+    served = serve(
+        Scenario(
+            model=block.model, weight_format=stack(block.weights), cache_format=stack(block.caches, axes=2),
+            engine=block.engine, deployment=block.cells.deployment(found.fleet, cells),
+            workload=replace(need.workload, batch=block.cells.batch[cells]),
+        )
+    )  # fmt: skip
+
+    def of_forms(figure: Quantity) -> Floats:
+        every = np.broadcast_to(figure, (len(block.caches), len(block.weights), len(cells)))
+        return every.reshape(-1, len(cells)).take(at, axis=1)
+
+    first, token, request = map(of_forms, (served.first_token_s, served.token_s, served.request_s))
+    kept = alone & _keeps(need, first, token, request, block.cells.batch[block.places[inside]])
+    return _Flight(inside=inside, kept=kept, answer_s=answer_s(need, first, token))
+
+
 def _best_of(
-    found: Survey, need: Need, budget: Budget, table: Table, row: int, *, priced: bool
+    need: Need, flight: _Flight, block: Block, table: Table, row: int, *, priced: bool
 ) -> tuple[tuple[float, ...], int] | None:  # fmt: skip
     """(Keys, cell) of the best deployment of a row's form that keeps its limits in flight, None where none does."""
-    block, form = found.blocks[table.block[row]], table.form[row : row + 1]
-    cache, weights = (int(place[0]) for place in block.place(form))
-    inside = affordable(need, budget, block)
-    inside = inside[within(need, block, inside, form)[0]]
-    places = block.places[inside]
-    cells = block.cells.at(places)
-    given = Scenario(
-        model=block.model, weight_format=block.weights[weights], cache_format=block.caches[cache], engine=block.engine,
-        deployment=block.cells.deployment(found.fleet, places), workload=replace(need.workload, batch=cells.batch),
-    )  # fmt: skip
-    if block.model.generates:
-        served = serve(given)
-        kept = keeps(need, served, cells.batch)
-        answers = answer_s(need, np.asarray(served.first_token_s), np.asarray(served.token_s))
-    else:
-        kept = np.ones(len(places), dtype=bool)
-        answers = np.full(len(places), LAST)
-    if not kept.any():
+    form = table.form[row : row + 1]
+    some = np.flatnonzero(flight.kept[form[0]])
+    if not len(some):
         return None
-    seconds = request_s(need, block, form)[0, block.copy_at[inside]]
+    inside = flight.inside[some]
+    places, seconds = block.places[inside], request_s(need, block, form)[0, block.copy_at[inside]]
     costs = token_cost(need, block.cells, places, seconds, priced=priced)
     own = replace(
-        table.at(np.full(len(places), row)), cell=places, answer_s=answers, cost_usd=cells.cost_usd,
-        devices=cells.devices, token_cost=np.where(np.isnan(costs), inf, costs),
+        table.at(np.full(len(places), row)), cell=places, answer_s=flight.answer_s[form[0], some],
+        cost_usd=block.cells.cost_usd[places], devices=block.cells.devices[places],
+        token_cost=np.where(np.isnan(costs), inf, costs),
     )  # fmt: skip
     keys = own.keys(need.goal)
-    some = np.flatnonzero(kept)
-    first = some[np.lexsort(tuple(key[some] for key in keys[::-1]))[0]]
-    key = tuple(float(column[first]) for column in keys)
-    return key, int(places[first])
+    first = np.lexsort(keys[::-1])[0]
+    return tuple(float(column[first]) for column in keys), int(places[first])
