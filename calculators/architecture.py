@@ -152,6 +152,7 @@ def all_tensors(model: Architecture) -> tuple[Tensor, ...]:
     return tuple(rows)
 
 
+@lru_cache(maxsize=512)
 def tensors(model: Architecture) -> tuple[Tensor, ...]:
     """The ledger: the trained weight tensors of the main model; buffers and MTP layers are told apart."""
     return tuple(row for row in all_tensors(model) if not row.buffer)

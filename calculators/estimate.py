@@ -174,7 +174,7 @@ def capacity_bytes(scenario: Scenario, memory: Mapping[str, Quantity]) -> Quanti
         known={"weights": weights_of(memory), "activations": memory["activations"]},
     )  # fmt: skip
     beside = total({name: charge for name, charge in charges.items() if name not in rule.within})
-    return beside + divided_bytes(scenario.deployment, rule, charges)[0]
+    return beside + divided_bytes(scenario.deployment, rule, charges)
 
 
 def weights_of(memory: Mapping[str, Quantity]) -> Quantity:

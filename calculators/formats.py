@@ -1,6 +1,6 @@
 """How many bytes does a tensor take in a storage format? Exact: values, scales and what the format leaves alone."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -173,6 +173,7 @@ LAYER_RULES: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
         "middle three quarters": lambda place, count: count // 8 <= place < 7 * count // 8,
     }
 )
+SPLITS = (False, True)  # of an MLA's expansion: see `Format.splits_latent`
 VALUES = "v_proj"  # rules that name these count them among themselves; others count by the layers of the model
 
 
@@ -208,8 +209,8 @@ def _places(model: Architecture, named: frozenset[str]) -> Mapping[tuple[str, in
     return {(name, layer): place for place, (layer, _, name) in enumerate(sorted(found))}
 
 
-def _held(model: Architecture, tensor: Tensor, rule: Finer, layers: list[int]) -> list[int]:
-    """Those of a tensor's layers that a rule holds for.
+def _held(model: Architecture, tensor: Tensor, rule: Finer, layers: list[int], count: int) -> list[int]:
+    """Those of a tensor's layers that a rule holds for; `count` are the model's.
 
     llama.cpp counts the tensors of a kind: values among themselves, others against the model's layers. Where there are
     experts it takes the layer's own number instead.
@@ -221,8 +222,8 @@ def _held(model: Architecture, tensor: Tensor, rule: Finer, layers: list[int]) -
     if VALUES in rule.tensors:
         return [layer for layer in layers if holds(places.get((own, layer), layer), len(places))]
     if _experts(model) > 1 and rule.layers != "first eighth of the tensors":
-        return [layer for layer in layers if holds(layer, model.layers)]
-    return [layer for layer in layers if holds(places.get((own, layer), layer), model.layers)]
+        return [layer for layer in layers if holds(layer, count)]
+    return [layer for layer in layers if holds(places.get((own, layer), layer), count)]
 
 
 def _pieces(model: Architecture, tensor: Tensor, split: bool) -> Iterator[tuple[frozenset[str], int, int]]:
@@ -240,36 +241,55 @@ def _pieces(model: Architecture, tensor: Tensor, split: bool) -> Iterator[tuple[
 
 def stored_bytes(model: Architecture, tensor: Tensor, fmt: Format) -> Quantity:
     """Bytes of all copies of one of the model's tensors in a weight format; what is no matrix is left as it was."""
-    pieces = {split: list(_pieces(model, tensor, split)) for split in (False, True)} if tensor.is_matrix else {}
-    if isinstance(fmt, Stack):
-        return fmt.column(_stored(model, tensor, each, pieces.get(each.splits_latent, [])) for each in fmt.formats)
-    return _stored(model, tensor, fmt, pieces.get(fmt.splits_latent, []))
+    return _stored(model, (tensor,), fmt)[0]
 
 
 @lru_cache(maxsize=8192)
 def ledger_bytes(model: Architecture, fmt: Format) -> tuple[Quantity, ...]:
     """`stored_bytes` of every tensor of the model's ledger, in its order."""
-    return tuple(stored_bytes(model, row, fmt) for row in tensors(model))
+    return tuple(_stored(model, tensors(model), fmt))
 
 
-def _stored(model: Architecture, tensor: Tensor, fmt: Format, pieces: list[tuple[frozenset[str], int, int]]) -> float:
-    if fmt.from_file and tensor.file_bytes is not None:
-        return tensor.file_bytes
-    if not tensor.is_matrix:
-        return tensor.values * tensor.copies * fmt.left_bytes
+_Pieces = list[tuple[frozenset[str], int, int]]
+
+
+def _stored(model: Architecture, rows: Sequence[Tensor], fmt: Format) -> list[Quantity]:
+    pieces = {split: [list(_pieces(model, row, split)) if row.is_matrix else [] for row in rows] for split in SPLITS}
+    if not isinstance(fmt, Stack):
+        return _sizes(model, rows, pieces[fmt.splits_latent], fmt)
+    every = np.array([_sizes(model, rows, pieces[each.splits_latent], each) for each in fmt.formats], dtype=float)
+    return [fmt.column(sizes) for sizes in every.T]
+
+
+def _sizes(model: Architecture, rows: Sequence[Tensor], pieces: Sequence[_Pieces], fmt: Format) -> list[Quantity]:
+    """Bytes of tensors in one format; `pieces` of those that are matrices."""
+    rules, layers, from_file = _rules(model, fmt), model.layers, fmt.from_file
+    return [
+        row.file_bytes
+        if from_file and row.file_bytes is not None
+        else _matrix_bytes(model, row, matrices, fmt, rules, layers)
+        if matrices
+        else row.values * row.copies * fmt.left_bytes
+        for row, matrices in zip(rows, pieces, strict=True)
+    ]
+
+
+def _matrix_bytes(
+    model: Architecture, tensor: Tensor, pieces: _Pieces, fmt: Format, rules: Sequence[Finer], count: int
+) -> float:  # fmt: skip
     total = 0.0
     for called, rows, columns in pieces:
         if not called.isdisjoint(fmt.leaves):
             total += rows * columns * tensor.copies * fmt.left_bytes
             continue
-        rules = fmt.finer and [rule for rule in _rules(model, fmt) if not called.isdisjoint(rule.tensors)]
-        if not rules:
+        named = [rule for rule in rules if not called.isdisjoint(rule.tensors)]
+        if not named:
             total += tensor.copies * fmt.matrix_bytes(rows, columns)
             continue
         layers = list(tensor.layers) or [0]
         each = tensor.copies // len(layers)
-        for rule in rules:
-            finer = set(_held(model, tensor, rule, layers))
+        for rule in named:
+            finer = set(_held(model, tensor, rule, layers, count))
             total += len(finer) * each * rule.format.matrix_bytes(rows, columns)
             layers = [layer for layer in layers if layer not in finer]
         total += len(layers) * each * fmt.matrix_bytes(rows, columns)

@@ -128,13 +128,10 @@ def share_of_memory(rule: MemoryRule, deployment: Deployment) -> Quantity:
     return 1 - np.maximum(reserved, least) / memory
 
 
-def divided_bytes(
-    deployment: Deployment, rule: MemoryRule, charges: Mapping[str, Quantity]
-) -> tuple[Quantity, Quantity]:  # fmt: skip
-    """Bytes of a device that an engine takes by its own rule, and what of them the charges leave for the cache."""
+def divided_bytes(deployment: Deployment, rule: MemoryRule, charges: Mapping[str, Quantity]) -> Quantity:
+    """Bytes of a device that an engine takes by its own rule: for the charges within it and the cache."""
     before = rule.hidden_bytes + total({key: charges[key] for key in rule.before})
-    share = share_of_memory(rule, deployment) * (deployment.accelerator.memory_bytes - before)
-    return share, share - total({key: charges[key] for key in rule.within})
+    return share_of_memory(rule, deployment) * (deployment.accelerator.memory_bytes - before)
 
 
 def block_tokens(model: Architecture, rule: MemoryRule) -> int:
@@ -186,7 +183,8 @@ def division(
     prints them.
     """
     beside = charged_bytes(model, weights, deployment, rule, prompt_tokens=prompt_tokens, batch=batch, known=known)
-    share, left = divided_bytes(deployment, rule, beside)
+    share = divided_bytes(deployment, rule, beside)
+    left = share - total({key: beside[key] for key in rule.within})
     block = block_tokens(model, rule)
     one = request_bytes(model, cache, deployment, rule, context_tokens=context_tokens)
     page = np.maximum(tokens_bytes(model, cache, deployment, rule, context_tokens=block), 1)

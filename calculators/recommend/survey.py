@@ -382,19 +382,12 @@ def _needed(memory: Floats, available: Grid) -> Truths:
     needed: Truths = np.asarray(near.any(axis=0))[own]
     staged = np.flatnonzero(needed & (available.stand_in >= 0))
     mine, other = own[staged], available.stand_in[staged]
-    fitting = _codes(fits)
-    better: Truths = np.asarray((fitting.take(mine, axis=1) & ~fitting.take(other, axis=1)).any(axis=0))
+    better: Truths = np.asarray((fits.take(mine, axis=1) > fits.take(other, axis=1)).any(axis=0))
     rest = np.flatnonzero(~better & np.asarray((near & ~fits).any(axis=0))[mine])
     share, stand_in = memory.take(mine[rest], axis=1), memory.take(other[rest], axis=1)
     better[rest] = ((share > 1) & (share <= NEAR) & (share < stand_in)).any(axis=0)
     needed[staged] = better
     return needed
-
-
-def _codes(truths: Truths) -> Places:
-    """What is true of each thing, n x H, as binary digits of whole numbers, n / 62 x H."""
-    digits = [truths[begin : begin + 62] for begin in range(0, len(truths), 62)]
-    return np.array([(1 << np.arange(len(each))) @ each for each in digits])
 
 
 def _memory(
