@@ -199,19 +199,27 @@ def test_what_is_bought_is_shown_at_its_price():
 
 def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     chosen = asking("Code generation", **L40S)
-    surveys.surveyed(chosen)
-    before = surveys._surveyor.cache_info().misses
+    kept = surveys.surveyor(chosen)
     for change in (
         {"wait": 300}, {"step": 100}, {"score": 0}, {"goal": GOALS[1]}, {"bench": "GSM8K"}, {"reads": 32_768},
         {"models": HELD[2], "least": 10e9},
         {"watts": 300}, {"most": 4}, {"units": 8}, {"wall": 5000},
     ):  # fmt: skip
-        surveys.surveyed(replace(chosen, **change))
-    assert surveys._surveyor.cache_info().misses == before
-    surveys.surveyed(replace(chosen, rate=5.0))
-    arrives = surveys._surveyor.cache_info().misses
-    surveys.surveyed(replace(chosen, rate=50.0))
-    assert surveys._surveyor.cache_info().misses == arrives
+        assert surveys.surveyor(replace(chosen, **change)) is kept
+    arrives = surveys.surveyor(replace(chosen, rate=5.0))
+    assert arrives is not kept and surveys.surveyor(replace(chosen, rate=50.0)) is arrives
+
+
+def test_what_is_kept_of_surveys_is_bounded_in_bytes(monkeypatch):
+    hosts = [Inputs(device=name, count=1) for name in ("NVIDIA L40S", H100, "NVIDIA H200 SXM")]
+    monkeypatch.setattr(surveys, "_kept", {})
+    for host in hosts:
+        surveys.surveyed(host)
+    first, *others = (surveys.surveyor(host) for host in hosts)
+    assert [*surveys._kept.values()] == [first, *others] and first.bytes > 1e5
+    monkeypatch.setattr(surveys, "MOST_BYTES", sum(each.bytes for each in others))
+    assert [surveys.surveyor(host) for host in hosts[1:]] == others
+    assert [*surveys._kept.values()] == others  # the one that was not asked for the longest is gone
 
 
 @pytest.mark.parametrize("benchmark", benchmarks())

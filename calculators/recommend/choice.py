@@ -86,16 +86,18 @@ class Recommendation:
         return near.some(near.rows[~beaten])
 
 
-def choose(found: Survey, need: Need, budget: Budget) -> Recommendation:
+def choose(
+    found: Survey, need: Need, budget: Budget, progress: Callable[[float], None] | None = None
+) -> Recommendation:  # fmt: skip
     """The recommendation of a survey within limits: the need's limits and goal, the budget's money and power.
 
-    The job, the devices and the vendors are those that were surveyed. Raises ValueError for a goal that is none of
-    GOALS.
+    The job, the devices and the vendors are those that were surveyed. `progress` is told the share of it that is done.
+    Raises ValueError for a goal that is none of GOALS.
     """
     if need.goal not in GOALS:
         raise ValueError(f"goal {need.goal!r} is not one of {', '.join(GOALS)}")
     priced = _priced(found)
-    table = _table(found, need, budget, priced=priced)
+    table = _table(found, need, budget, progress, priced=priced)
     order = table.order(need.goal) if len(table) else np.zeros(0, dtype=np.intp)
     will = table.overrun[order] <= 1
     misses = order[~will]
@@ -129,7 +131,9 @@ def _priced(found: Survey) -> bool:
     return all(np.isfinite(each.cells.cost_usd).all() for group in found.groups for each in group.grids)
 
 
-def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
+def _table(
+    found: Survey, need: Need, budget: Budget, progress: Callable[[float], None] | None, *, priced: bool
+) -> Table:  # fmt: skip
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
     by_cells: dict[int, Floats] = {}
     for place, block in enumerate(found.blocks):
@@ -161,6 +165,8 @@ def _table(found: Survey, need: Need, budget: Budget, *, priced: bool) -> Table:
         }
         for name, column in rows.items():
             columns[name].append(column)
+        if progress is not None:
+            progress((place + 1) / len(found.blocks))
     whole = ("block", "form", "cell", "devices")
     return Table(
         **{

@@ -38,6 +38,7 @@ from calculators.recommend.grid import WIDTHS, Cards, Cells, Floats, Grid, Kinds
 from calculators.recommend.records import Budget, Catalog, Need, divides
 from calculators.tensor import PARTS
 
+BUFFER = 512  # numbers: numpy copies what it broadcasts over rows that are shorter than its buffer there first
 NEAR = 1.5  # what goes this often at most into its limit comes near it
 
 
@@ -181,15 +182,26 @@ class Surveyor:
         )
         return other
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of memory that the figures of what was surveyed take, about."""
+        blocks = [block for some in self._blocks.values() for block in some]
+        arrays = [getattr(block, name) for block in blocks for name in block.__slots__]
+        arrays += [array for kept in self._kept.values() for array in (kept.weights, *kept.steps)]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
     def survey(self, models: Iterable[str] | None = None, progress: Callable[[float], None] | None = None) -> Survey:
         """The survey of some models of the catalog, else of all; `progress` is told the share of all that is done."""
         some = self.catalog.models.keys() if models is None else set(models)
-        for name, model in self.catalog.models.items():
-            if name not in some or name in self._blocks:
-                continue
-            self._blocks[name] = tuple(self._surveyed(model))
-            if progress is not None:
-                progress(len(self._blocks) / len(self.catalog.models))
+        buffer = np.setbufsize(BUFFER)
+        try:
+            for name, model in self.catalog.models.items():
+                if name in some and name not in self._blocks:
+                    self._blocks[name] = tuple(self._surveyed(model))
+                    if progress is not None:
+                        progress(len(self._blocks) / len(self.catalog.models))
+        finally:
+            np.setbufsize(buffer)
         blocks = (block for name in self.catalog.models if name in some for block in self._blocks[name])
         return Survey(
             need=self.need, budget=self.budget, catalog=self.catalog, groups=self.groups, blocks=tuple(blocks)
