@@ -216,11 +216,13 @@ def _best(need: Need, block: Block, fine: Truths, inside: Places, some: Places, 
         request = request_s(need, block, some).take(at, axis=1)
         costs = token_cost(need, block.cells, cells, request, priced=priced)
         return np.asarray(np.where(fine, np.where(np.isfinite(costs), costs, LAST), inf).argmin(axis=-1))
-    run = block.cells.run[cells]
-    row, place = np.nonzero(fine & (run == run[fine.argmax(axis=-1)][:, None]))
-    answers = answer_s(need, *block.times(some[row], at[place]))
-    order = np.lexsort((answers, row))
-    return place[order[np.searchsorted(row, np.arange(len(some)))]]
+    run, first = block.cells.run[cells], fine.argmax(axis=-1)
+    lengths = np.searchsorted(run, run[first], side="right") - first  # of each form's cells that cost as much
+    row, begins = np.repeat(np.arange(len(some)), lengths), np.cumsum(lengths) - lengths
+    place = np.arange(len(row)) + np.repeat(first - begins, lengths)
+    answers = np.where(fine[row, place], answer_s(need, *block.times(some[row], at[place])), inf)
+    found: Places = place[np.lexsort((answers, row))[begins]]
+    return found
 
 
 def deployments(found: Recommendation, form: Scenario) -> Iterator[Candidate]:
