@@ -1,16 +1,22 @@
-"""How fast is it? A million-cell sweep, one estimate, and a slider press to a changed chart beside a minimal app.
+"""How fast is it? One estimate, a million-cell sweep, a survey of all; a slider press to a changed chart or answer.
 
 make bench
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from playwright.sync_api import Page
 
 from calculators.estimate import Scenario, estimate, with_workload
+from calculators.recommend import GOALS, survey
 from pages.ui.controls import records
 from pages.ui.links.fields import Inputs
+from pages.ui.links.query import to_query
+from pages.ui.links.values import FAMILIES, SOURCES
+from pages.ui.recommend import needs, stock
 from tests.browser import CHROMIUM, chromium, served, settle
 from tests.charts_of import CHARTS, ENGINE
 
@@ -32,14 +38,34 @@ WATCH = """(moved) => {
     requestAnimationFrame(look);
   }, {capture: true});
 }"""
+# The same to the frame in which the recommendation's words are others.
+ANSWER = """() => {
+  const words = () => [...document.querySelectorAll('[data-testid=stMain] p')]
+    .map(each => each.innerText).find(text => text.includes('run by')) || '';
+  window.addEventListener('keydown', () => {
+    const start = performance.now(), before = words();
+    window.took = null;
+    const look = () => {
+      const now = words();
+      if (now && now !== before) window.took = performance.now() - start;
+      else if (performance.now() - start < 8000) requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  }, {capture: true});
+}"""
+ANSWERS = {
+    "own devices": {}, "rented devices": {"have": SOURCES[1]}, "any devices": {"have": SOURCES[4]},
+    "rented, 5 a second": {"have": SOURCES[1], "rate": 5.0},
+    "rented, lowest cost": {"have": SOURCES[1], "goal": GOALS[1]},
+}  # fmt: skip
 
 
-def fastest(scenario: Scenario, times: int) -> float:
-    """Seconds of the fastest of several estimates of a scenario."""
+def fastest(work: Callable[[], object], times: int) -> float:
+    """Seconds of the fastest of several times that something is done."""
     found = []
     for _ in range(times):
         start = time.perf_counter()
-        estimate(scenario)
+        work()
         found.append(time.perf_counter() - start)
     return min(found)
 
@@ -66,10 +92,14 @@ def main() -> None:
     """Print the table."""
     for model, weights in (("Llama 3.1 8B", "BF16"), ("DeepSeek-V3 671B", "FP8 block 128")):
         scenario = records.scenario(Inputs(model=model, weights=weights, tp=8))
-        one, million = fastest(scenario, 300), fastest(sweep(scenario), 3)
+        one, million = fastest(partial(estimate, scenario), 300), fastest(partial(estimate, sweep(scenario)), 3)
         print(
             f"{model:20} one estimate {one * 1e3:6.2f} ms   a million cells {million:5.2f} s   {1 / million:5.1f} M/s"
         )
+    every = Inputs(have=SOURCES[4], family=FAMILIES[2])
+    job, budget, catalog = needs.job(every), needs.budget(every), stock.catalog(every.family, every.engine)
+    all_of_it = fastest(partial(survey, job, budget, catalog), 6)
+    print(f"every combination of the catalog, {survey(job, budget, catalog).considered:,}: {all_of_it:.2f} s")
     if not CHROMIUM.exists():
         print("The slider is left out: no Chromium.")
         return
@@ -90,6 +120,18 @@ def main() -> None:
             print(f"{name:12} {cells[0]:>20} {cells[1]:>20} {middle[1] / middle[0]:10.2f}", flush=True)
             for page in pages:
                 page.close()
+        print("\nslider press to a changed recommendation, ms: median (95th percentile)")
+        for name, stated in ANSWERS.items():
+            page = browser.new_page(viewport={"width": 1440, "height": 1000})
+            page.goto(f"{ours}/recommend?{to_query(Inputs(**stated), 'recommend')}")
+            settle(page)
+            page.evaluate(ANSWER)
+            took = []
+            for key in ["ArrowRight", "ArrowLeft"] * (PRESSES // 4 + 1):
+                took.append(press(page, "Prompt, tokens", key))
+                settle(page)
+            print(f"{name:20} {np.median(took[2:]):5.0f} ({np.quantile(took[2:], 0.95):4.0f})", flush=True)
+            page.close()
 
 
 if __name__ == "__main__":
