@@ -210,7 +210,7 @@ def test_moving_a_limit_the_goal_or_the_benchmark_surveys_nothing_anew():
     assert arrives is not kept and surveys.surveyor(replace(chosen, rate=50.0)) is arrives
 
 
-def test_what_is_kept_of_surveys_is_bounded_in_bytes(monkeypatch):
+def test_what_is_kept_of_surveys_is_bounded_in_number_and_in_bytes(monkeypatch):
     hosts = [Inputs(device=name, count=1) for name in ("NVIDIA L40S", H100, "NVIDIA H200 SXM")]
     monkeypatch.setattr(surveys, "_kept", {})
     for host in hosts:
@@ -220,6 +220,15 @@ def test_what_is_kept_of_surveys_is_bounded_in_bytes(monkeypatch):
     monkeypatch.setattr(surveys, "MOST_BYTES", sum(each.bytes for each in others))
     assert [surveys.surveyor(host) for host in hosts[1:]] == others
     assert [*surveys._kept.values()] == others  # the one that was not asked for the longest is gone
+    monkeypatch.setattr(surveys, "MOST", 1)
+    assert surveys.surveyor(hosts[1]) is others[0]
+    assert [*surveys._kept.values()] == [others[0]]
+
+
+def test_two_visitors_with_the_same_devices_and_other_loads_keep_each_their_survey():
+    one, other = (Inputs(**L40S, prompt=prompt) for prompt in (1024, 2048))
+    kept = [surveys.surveyor(chosen) for chosen in (one, other)]
+    assert [surveys.surveyor(chosen) for chosen in (one, other)] == kept
 
 
 @pytest.mark.parametrize("benchmark", benchmarks())

@@ -5,7 +5,7 @@ what was found changes the pick; under every other goal none does that has not t
 is left out is only looked at to tell what else there is.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from math import inf, isfinite
 
 from calculators.recommend.choice import Recommendation, choose
@@ -25,7 +25,7 @@ def ceilings(catalog: Catalog) -> dict[str, float]:
 
 
 def early(
-    survey: Callable[[Iterable[str]], Survey], need: Need, budget: Budget, catalog: Catalog, *,
+    survey: Callable[[Collection[str]], Survey], need: Need, budget: Budget, catalog: Catalog, *,
     also: Collection[str] = (), share: float = 1.0, first: int = 4,
 ) -> Recommendation:  # fmt: skip
     """A recommendation of some of the catalog's models, with the pick that all of them would have.
@@ -47,7 +47,7 @@ def early(
 
 
 def _least(found: Recommendation, share: float) -> float:
-    """The score below which no model changes the pick: none where nothing scored will do."""
+    """The score below which no model is looked at: that of the pick, or a share of it; none where nothing is sure."""
     pick = found.pick
     if pick is None or not isfinite(pick.quality) or (found.in_flight and found.in_flight.candidate is None):
         return -inf

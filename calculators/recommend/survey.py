@@ -165,12 +165,13 @@ class Surveyor:
         self.groups = tuple(_groups(need, budget, catalog))
         self._blocks: dict[str, tuple[Block, ...]] = {}  # by model
         self._kept: dict[tuple[str, int], Kept] = {}  # by model and group
+        self._block_bytes = self._kept_bytes = 0
 
     def under(self, need: Need) -> "Surveyor":
         """The same devices for another job: no model is surveyed yet, what is known of each is kept."""
         other = copy(self)
         steady = _flow(self.need) == _flow(need)
-        other.need, other._blocks, other._kept = need, {}, dict(self._kept)
+        other.need, other._blocks, other._kept, other._block_bytes = need, {}, dict(self._kept), 0
         other.groups = tuple(
             replace(
                 group,
@@ -184,25 +185,24 @@ class Surveyor:
 
     @property
     def bytes(self) -> int:
-        """Bytes of memory that the figures of what was surveyed take, about."""
-        blocks = [block for some in self._blocks.values() for block in some]
-        arrays = [getattr(block, name) for block in blocks for name in block.__slots__]
-        arrays += [array for kept in self._kept.values() for array in (kept.weights, *kept.steps)]
-        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+        """Bytes that the figures of the surveyed models take, and what is kept of them for another job."""
+        return self._block_bytes + self._kept_bytes
 
     def survey(self, models: Iterable[str] | None = None, progress: Callable[[float], None] | None = None) -> Survey:
-        """The survey of some models of the catalog, else of all; `progress` is told the share of all that is done."""
-        some = self.catalog.models.keys() if models is None else set(models)
+        """The survey of some models of the catalog, else of all; `progress` is told the share of these that is done."""
+        wanted = self.catalog.models.keys() if models is None else set(models)
+        some = [name for name in self.catalog.models if name in wanted]
         buffer = np.setbufsize(BUFFER)
         try:
-            for name, model in self.catalog.models.items():
-                if name in some and name not in self._blocks:
-                    self._blocks[name] = tuple(self._surveyed(model))
+            for done, name in enumerate(some):
+                if name not in self._blocks:
+                    self._blocks[name] = tuple(self._surveyed(self.catalog.models[name]))
+                    self._block_bytes += sum(map(_bytes, self._blocks[name]))
                     if progress is not None:
-                        progress(len(self._blocks) / len(self.catalog.models))
+                        progress((done + 1) / len(some))
         finally:
             np.setbufsize(buffer)
-        blocks = (block for name in self.catalog.models if name in some for block in self._blocks[name])
+        blocks = (block for name in some for block in self._blocks[name])
         return Survey(
             need=self.need, budget=self.budget, catalog=self.catalog, groups=self.groups, blocks=tuple(blocks)
         )  # fmt: skip
@@ -216,8 +216,17 @@ class Surveyor:
                 if len(own) < len(weights.formats):
                     weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
                 known = self._kept.get((model.name, place))
-                block, self._kept[model.name, place] = _block(model, group, weights, every, available, self.need, known)
+                block, kept = _block(model, group, weights, every, available, self.need, known)
+                self._kept[model.name, place] = kept
+                self._kept_bytes += _bytes(kept) - (_bytes(known) if known else 0)
                 yield block
+
+
+def _bytes(record: Block | Kept) -> int:
+    """Bytes of the arrays of a record."""
+    values = [getattr(record, name) for name in record.__slots__]
+    arrays = [each for value in values for each in (value if isinstance(value, tuple) else (value,))]
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
 def stacks(catalog: Catalog) -> Iterator[tuple[Engine, Stack]]:

@@ -1,6 +1,6 @@
 """What was surveyed for a visitor? Kept, so that moving a limit chooses among figures that are at hand."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from calculators.recommend import Budget, Recommendation, Survey, Surveyor, choose, early
+from calculators.recommend import Budget, Need, Recommendation, Survey, Surveyor, choose, early
 from pages.ui.controls.records import model
 from pages.ui.links import fields
 from pages.ui.links.values import HELD
@@ -19,8 +19,10 @@ from presets.scenarios import scenarios
 
 SILENT_S = 0.5  # shorter work shows no progress
 STEP = 0.05  # of the models, between two messages of progress
-MOST_BYTES = 500e6  # kept in all: 2 MB of a host's devices, 90 of rented ones, 360 of every device and format
-_kept: dict[tuple[Any, ...], Surveyor] = {}  # by all that they are made of but the job, the latest last
+MOST = 8  # surveyors that are kept
+MOST_BYTES = 500e6  # of their figures: 2 MB of a host's devices, 90 of rented ones, 360 of every device and format
+_Key = tuple[tuple[Any, ...], Need]
+_kept: dict[_Key, Surveyor] = {}  # by what they are made of and the job, the latest last
 _lock = Lock()
 
 
@@ -32,17 +34,20 @@ def surveyor(chosen: fields.Inputs) -> Surveyor:
     alone = model(chosen)[0] if chosen.models == HELD[1] else None
     made_of = (tuple(sorted(money.devices.items())), money.vendors, money.buys, *origin, alone)
     with _lock:
-        found = _kept.pop(made_of, None)
-        if found is None:
-            catalog = stock.catalog(*origin)
-            if alone is not None:
-                catalog = replace(catalog, models={alone.name: alone})
-            budget = Budget(devices=money.devices, vendors=money.vendors, usd_to_buy=0.0 if money.buys else inf)
-            found = Surveyor(job, budget, catalog)
-        elif found.need != job:
-            found = found.under(job)
-        _kept[made_of] = found
-        while len(_kept) > 1 and sum(each.bytes for each in _kept.values()) > MOST_BYTES:
+        found = _kept.get((made_of, job))
+        before = next((each for (other, _), each in reversed(_kept.items()) if other == made_of), None)
+    if found is None and before is not None:
+        found = before.under(job)
+    elif found is None:
+        catalog = stock.catalog(*origin)
+        if alone is not None:
+            catalog = replace(catalog, models={alone.name: alone})
+        budget = Budget(devices=money.devices, vendors=money.vendors, usd_to_buy=0.0 if money.buys else inf)
+        found = Surveyor(job, budget, catalog)
+    with _lock:
+        _kept.pop((made_of, job), None)
+        _kept[made_of, job] = found
+        while len(_kept) > MOST or (len(_kept) > 1 and sum(each.bytes for each in _kept.values()) > MOST_BYTES):
             del _kept[next(iter(_kept))]
     return found
 
@@ -61,9 +66,13 @@ def answered(chosen: fields.Inputs) -> Recommendation:
     """The recommendation of the models that its pick and its reasons follow from: see `early`."""
     catalog, job = surveyed(chosen, ()).catalog, scenarios().get(chosen.job)
     with _progress() as tell:
+
+        def of(some: Collection[str]) -> Survey:
+            return surveyed(chosen, some, lambda share: tell(share * len(some) / len(catalog.models)))
+
         return early(
-            lambda some: surveyed(chosen, some, tell), needs.need(chosen), needs.budget(chosen), catalog,
-            share=why.NEARLY, also={name for name, each in catalog.models.items() if job and jobs.of_scale(job, each)},
+            of, needs.need(chosen), needs.budget(chosen), catalog, share=why.NEARLY,
+            also={name for name, each in catalog.models.items() if job and jobs.of_scale(job, each)},
         )  # fmt: skip
 
 
