@@ -17,7 +17,7 @@ from calculators.formats import stack
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.grid import Floats, Places, Truths, among
 from calculators.recommend.limits import LAST, affordable, answer_s, request_s, token_cost, within
-from calculators.recommend.records import Budget, Need
+from calculators.recommend.records import GOALS, Budget, Need
 from calculators.recommend.survey import Block, Survey
 from calculators.recommend.table import Table
 from calculators.serving import serve
@@ -62,7 +62,8 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
             break
         place = int(table.block[row])
         if place not in flights:
-            flights[place] = _flight(found, need, budget, found.blocks[place])
+            dearest = best[0][1] if best is not None and need.goal == GOALS[1] else inf
+            flights[place] = _flight(found, need, budget, found.blocks[place], dearest)
         form = _best_of(need, flights[place], found.blocks[place], table, int(row), priced=priced)
         if form is not None and (best is None or form[0] < best[0]):
             best = form[0], int(row), form[1]
@@ -82,8 +83,10 @@ class _Flight:
     answer_s: Floats  # R x D
 
 
-def _flight(found: Survey, need: Need, budget: Budget, block: Block) -> _Flight:
+def _flight(found: Survey, need: Need, budget: Budget, block: Block, dearest: float) -> _Flight:
+    """Of deployments that cost no more than the `dearest`."""
     inside = affordable(need, budget, block)
+    inside = inside[block.cells.cost_usd[block.places[inside]] <= dearest]
     alone = within(need, block, inside)
     some = np.flatnonzero(alone.any(axis=0))
     inside, alone = inside[some], alone[:, some]
