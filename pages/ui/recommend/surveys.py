@@ -18,7 +18,7 @@ from pages.ui.recommend import jobs, needs, stock, why
 from presets.scenarios import scenarios
 
 SILENT_S = 0.5  # shorter work shows no progress
-STEP = 0.05  # of the models, between two messages of progress
+EVERY_S = 0.15  # between two messages of progress
 MOST = 8  # surveyors that are kept
 MOST_BYTES = 500e6  # of their figures: 2 MB of a host's devices, 90 of rented ones, 360 of every device and format
 _Key = tuple[tuple[Any, ...], Need]
@@ -91,14 +91,15 @@ def _progress() -> Iterator[Callable[[float], None]]:
 
     Before, nothing is written where it will be: at whatever is written, what a visitor moved meanwhile is taken up.
     """
-    place, began, said = st.empty(), monotonic(), 0.0
+    place, began, due = st.empty(), monotonic(), EVERY_S
 
     def tell(share: float) -> None:
-        nonlocal said
-        if share < said + STEP:
+        nonlocal due
+        took = monotonic() - began
+        if took < due:
             return
-        said = share
-        if monotonic() - began > SILENT_S:
+        due = took + EVERY_S
+        if took > SILENT_S:
             place.progress(share, "Trying every combination …")
         else:
             place.empty()
