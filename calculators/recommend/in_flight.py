@@ -52,7 +52,7 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
     keys = table.keys(need.goal)
     best: tuple[tuple[float, ...], int, int] | None = None  # its keys, row and cell
     flights: dict[int, _Flight] = {}  # by block
-    whole = True
+    whole, dearest = True, inf
     for tried, row in enumerate(ranked):
         promise = tuple(float(key[row]) for key in keys)
         if best is not None and promise >= best[0]:
@@ -61,12 +61,14 @@ def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Plac
             whole = False
             break
         place = int(table.block[row])
+        block = found.blocks[place]
         if place not in flights:
-            dearest = best[0][1] if best is not None and need.goal == GOALS[1] else inf
-            flights[place] = _flight(found, need, budget, found.blocks[place], dearest)
-        form = _best_of(need, flights[place], found.blocks[place], table, int(row), priced=priced)
+            flights[place] = _flight(found, need, budget, block, dearest)
+        form = _best_of(need, flights[place], block, table, int(row), priced=priced)
         if form is not None and (best is None or form[0] < best[0]):
             best = form[0], int(row), form[1]
+            if need.goal == GOALS[1]:
+                dearest = float(block.cells.cost_usd[form[1]])
     if best is None:
         return InFlight(candidate=None, whole=whole)
     _, row, cell = best
