@@ -99,7 +99,7 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Products:
+class Products:
     """The matrix products of a part, collapsed: one row serves all layers."""
 
     part: str
@@ -112,7 +112,8 @@ class _Products:
 
 
 @lru_cache(maxsize=8192)
-def _products(model: Architecture, fmt: Format) -> tuple[_Products, ...]:
+def products(model: Architecture, fmt: Format) -> tuple[Products, ...]:
+    """The matrix products of a pass, by part and by over how many devices they divide."""
     mlps = {
         layer: block.mlp
         for block, layers in zip(model.blocks, block_layers(model.blocks), strict=True)
@@ -133,7 +134,7 @@ def _products(model: Architecture, fmt: Format) -> tuple[_Products, ...]:
             products + row.passes * max(len(row.layers), 1),
         )
     return tuple(
-        _Products(
+        Products(
             part=part, shards=shards, experts=experts, chosen=chosen, values=values, stored=stored, products=products
         )
         for (part, shards, experts, chosen), (values, stored, products) in sums.items()
@@ -345,7 +346,7 @@ def _product_rows(
     layers_hosted, head_hosted = _hosted(model, engine)
     with_host = frozenset[str]() if engine.memory is None else engine.memory.host_parts
     rows = []
-    for row in _products(model, fmt):
+    for row in products(model, fmt):
         shards: Quantity = width if row.shards is None else np.minimum(width, row.shards)
         through = heads if row.part == "lm_head" else tokens
         flops = 2.0 * row.values * through / shards
@@ -499,8 +500,8 @@ def _norms(model: Architecture) -> int:
 
 def kernels(model: Architecture, fmt: Format, deployment: Deployment, engine: Engine) -> Quantity:
     """Kernels that an engine starts one by one in a pass, a count: of each product, norm, layer and expert layer."""
-    products = [row for row in _products(model, fmt) if not row.experts or engine.loops_experts]
-    started = [(row.products * max(row.experts, 1), _kinds(fmt, row.part)) for row in products]
+    alone = [row for row in products(model, fmt) if not row.experts or engine.loops_experts]
+    started = [(row.products * max(row.experts, 1), _kinds(fmt, row.part)) for row in alone]
 
     def narrow(kind: _Kind) -> Quantity:
         return _true(kind, deployment.accelerator, decode=True)

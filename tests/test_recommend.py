@@ -1,12 +1,12 @@
 """The recommendation is the best of all that would do, and says truly what the others break."""
 
 from dataclasses import fields, replace
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from math import ceil, inf, isnan, prod
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from calculators import UNKNOWN
@@ -37,10 +37,13 @@ from calculators.recommend import (
     survey,
 )
 from calculators.recommend import deployments as would_do_on
+from calculators.recommend.floors import floors
 from calculators.recommend.limits import BEYOND, LAST
 from calculators.recommend.obstacle import WITHOUT
 from calculators.serving import serve
-from pages.ui.links.fields import FIELDS
+from pages.ui.links.fields import FIELDS, Inputs
+from pages.ui.links.values import SOURCES
+from pages.ui.recommend import needs, stock
 from presets import accelerators, cache_formats, engines, formats, models
 
 ENGINE = engines()["CUDA-graph decoder"]
@@ -553,40 +556,96 @@ WIDE = replace(
     goal=st.sampled_from(GOALS),
     quality=st.sampled_from([0.0, 60.0, 70.0, 90.0]),
     scores=st.permutations(SCORED),
+    apart=st.sampled_from([5.0, 0.0]),
     in_flight=st.booleans(),
     share=st.sampled_from([1.0, 0.9]),
 )
-def test_what_is_sure_early_is_the_pick_of_all(need, budget, goal, quality, scores, in_flight, share):
+def test_what_is_sure_early_is_the_pick_of_all(need, budget, goal, quality, scores, apart, in_flight, share):
     need = replace(need, goal=goal, quality=quality, in_flight=in_flight)
-    catalog = replace(WIDE, quality=dict(zip(scores, WIDE.quality.values(), strict=True)))
+    catalog = replace(WIDE, quality={name: 85 - apart * place for place, name in enumerate(scores)})
     surveyor = Surveyor(need, budget, catalog)
-    found, whole = early(surveyor.survey, need, budget, catalog, share=share, first=1), recommend(need, budget, catalog)
+    found, whole = early(surveyor.survey, need, budget, catalog, share=share), recommend(need, budget, catalog)
 
     def scenarios_of(items):
         return [item.scenario for item in items]
+
+    def first_above(ranked):
+        above = (item for item in ranked.above(whole.pick.quality).models if name_of(item) != name_of(whole.pick))
+        return scenarios_of(islice(above, 1))
 
     assert scenarios_of(filter(None, [found.pick])) == scenarios_of(filter(None, [whole.pick]))
     tried = {block.model.name for block in found.found.blocks}
     if whole.pick is None or np.isnan(whole.pick.quality):
         assert tried == {block.model.name for block in whole.found.blocks}
         return
-    least = share * whole.pick.quality if goal == GOALS[0] else whole.pick.quality
     for mine, every in ((found.ranked, whole.ranked), (found.rejected, whole.rejected)):
-        some = [item for item in every if item.scenario.model.name in tried]
-        assert scenarios_of(mine) == scenarios_of(some)
-        assert all(item.quality < least for item in every if item.scenario.model.name not in tried and item.quality > 0)
-        assert all(item.scenario.model.name in tried for item in every if item.quality >= least)
+        assert scenarios_of(mine) == [item.scenario for item in every if name_of(item) in tried]
+        if goal == GOALS[0]:
+            assert all(name_of(item) in tried for item in every if item.quality >= share * whole.pick.quality)
+    assert first_above(found.ranked) == first_above(whole.ranked)
+    if not first_above(whole.ranked):
+        assert all(name_of(item) in tried for item in whole.rejected if item.quality > whole.pick.quality)
+
+
+def name_of(item):
+    return item.scenario.model.name
 
 
 def test_the_best_scored_model_that_will_do_is_found_without_the_others():
     need, catalog = replace(NEEDS["any"], quality=60.0), WIDE
-    found = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog, first=1)
+    found = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog)
     assert found.pick is not None and found.pick.scenario.model.name == SCORED[0]
     assert [block.model.name for block in found.found.blocks] == [SCORED[0]] * 2
-    also = early(
-        Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog, first=1, also=["Gemma 3 4B"]
-    )
+    also = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog, also=["Gemma 3 4B"])
     assert also.pick is not None and also.pick.scenario == found.pick.scenario and also.ranked.of("Gemma 3 4B")
+
+
+GGUF = engines()["llama.cpp"]
+EXPERTS_AWAY = replace(GGUF.memory, host_parts=GGUF.memory.host_parts | {"routed_experts"})
+RUN_BY = {
+    "both": WIDE,
+    "started by a host": replace(WIDE, engine=STARTED.engine),
+    "layers with the host": replace(
+        WIDE, engines={"llama.cpp": replace(GGUF, memory=replace(GGUF.memory, device_layers=20.0))}
+    ),
+    "experts with a host that is faster": replace(
+        WIDE,
+        engines={"llama.cpp": replace(GGUF, memory=EXPERTS_AWAY)},
+        accelerators={name: replace(card, bandwidth_bytes_per_s=1e9) for name, card in CARDS.items()},
+    ),
+    "no rule of memory": replace(WIDE, engine=ENGINE, engines={}),
+}
+
+
+@pytest.mark.parametrize("engine", RUN_BY)
+@settings(deadline=None, max_examples=16)
+@example(load=NEEDS["any"], limits=NEEDS["any"], budget=BUDGETS["owned"], goal=GOALS[2])
+@given(
+    load=LOADS,
+    limits=st.sampled_from(list(NEEDS.values())),
+    budget=st.sampled_from(list(BUDGETS.values())),
+    goal=st.sampled_from(GOALS),
+)
+def test_no_form_that_would_do_is_better_than_the_floor_of_its_model(engine, load, limits, budget, goal):
+    need = replace(limits, workload=load.workload, requests_per_s=load.requests_per_s, goal=goal)
+    catalog = RUN_BY[engine]
+    found = recommend(need, budget, catalog)
+    least, names = floors(found.found, need, budget), list(catalog.models)
+    assert list(least.values()) == sorted(least.values()) and "SmolLM2 135M" not in least
+    for promise in found.ranked.promises():
+        unscored, *keys = promise.keys
+        if not unscored:
+            floor = least[names[promise.model]]
+            assert floor <= tuple(keys[: len(floor)])
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_floors_are_near_enough_to_leave_out_most_models(goal):
+    chosen = Inputs(have=SOURCES[1], spend=20.0, goal=goal)
+    need, budget = needs.need(chosen), needs.budget(chosen)
+    catalog = replace(stock.catalog(chosen.family, chosen.engine), quality=stock.scores(chosen.bench))
+    found = early(Surveyor(need, budget, catalog).survey, need, budget, catalog)
+    assert len({block.model.name for block in found.found.blocks}) < len(catalog.quality) / 3
 
 
 def test_progress_is_told_of_every_model_to_the_end():

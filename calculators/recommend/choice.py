@@ -1,20 +1,18 @@
 """Which of the surveyed combinations is best within the limits, and which of the others come near?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calculators.architecture import parameters
 from calculators.estimate import Scenario
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.front import front
 from calculators.recommend.grid import Floats, Places, Truths, known
-from calculators.recommend.in_flight import InFlight, steady
+from calculators.recommend.in_flight import InFlight, asked_in_flight, steady
 from calculators.recommend.limits import (
     LAST,
     affordable,
@@ -30,7 +28,7 @@ from calculators.recommend.limits import (
 )
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
 from calculators.recommend.survey import NEAR, Block, Survey, survey
-from calculators.recommend.table import Candidates, Table, run_begins
+from calculators.recommend.table import Candidates, Table, joined, run_begins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +42,22 @@ class Recommendation:
     found: Survey
     need: Need
     budget: Budget
+    tables: tuple[Table, ...]  # of the blocks, one each
     ranked: Candidates
     rejected: Candidates
     considered: int
     priced: bool
+    flight: InFlight | None = None
 
     @cached_property
     def in_flight(self) -> InFlight | None:
-        """The best that keeps its limits in flight too, where that is asked for and several can be in flight."""
-        several = self.need.requests_per_s or np.any(np.asarray(self.need.workload.batch) > 1)
-        if not (self.need.in_flight and several and len(self.ranked)):
-            return None
-        table, rows = self.ranked.table, self.ranked.rows
-        return steady(self.found, self.need, self.budget, table, rows, priced=self.priced)
+        """The best that keeps its limits in flight too, where that is asked for and several can be in flight.
+
+        It is `flight` where that is known already.
+        """
+        if self.flight is not None or not (asked_in_flight(self.need) and len(self.ranked)):
+            return self.flight
+        return steady(self.need, self.budget, self.ranked.promises(), priced=self.priced)
 
     @cached_property
     def pick(self) -> Candidate | None:
@@ -87,17 +88,30 @@ class Recommendation:
 
 
 def choose(
-    found: Survey, need: Need, budget: Budget, progress: Callable[[float], None] | None = None
+    found: Survey, need: Need, budget: Budget, progress: Callable[[float], None] | None = None, *,
+    before: Iterable[Recommendation] = (), flight: InFlight | None = None,
 ) -> Recommendation:  # fmt: skip
     """The recommendation of a survey within limits: the need's limits and goal, the budget's money and power.
 
     The job, the devices and the vendors are those that were surveyed. `progress` is told the share of it that is done.
-    Raises ValueError for a goal that is none of GOALS.
+    What is known of it already is taken over: of some of its blocks from the recommendations `before`, and the best in
+    `flight`. Raises ValueError for a goal that is none of GOALS.
     """
     if need.goal not in GOALS:
         raise ValueError(f"goal {need.goal!r} is not one of {', '.join(GOALS)}")
-    priced = _priced(found)
-    table = _table(found, need, budget, progress, priced=priced)
+    priced = found.priced
+    ready = {id(block): rows for each in before for block, rows in zip(each.found.blocks, each.tables, strict=True)}
+    by_cells: dict[int, Floats] = {}
+    tables = []
+    for place, block in enumerate(found.blocks):
+        if id(block.cells) not in by_cells:
+            by_cells[id(block.cells)] = fixed_overrun(need, budget, block.cells, np.arange(len(block.cells)))
+        fixed = by_cells[id(block.cells)]
+        rows = ready.get(id(block))
+        tables.append(_rows(found.catalog, need, block, fixed, priced=priced) if rows is None else rows)
+        if progress is not None:
+            progress((place + 1) / len(found.blocks))
+    table = joined(tables)
     order = table.order(need.goal) if len(table) else np.zeros(0, dtype=np.intp)
     will = table.overrun[order] <= 1
     misses = order[~will]
@@ -106,10 +120,12 @@ def choose(
         found=found,
         need=need,
         budget=budget,
+        tables=tuple(tables),
         ranked=Candidates(found, need, budget, table, order[will]),
         rejected=Candidates(found, need, budget, table, misses),
         considered=found.considered,
         priced=priced,
+        flight=flight,
     )
 
 
@@ -126,53 +142,31 @@ def recommend(
     return choose(survey(need, budget, catalog, progress), need, budget)
 
 
-def _priced(found: Survey) -> bool:
-    """Whether every device has a price, so that costs can be compared."""
-    return all(np.isfinite(each.cells.cost_usd).all() for group in found.groups for each in group.grids)
-
-
-def _table(
-    found: Survey, need: Need, budget: Budget, progress: Callable[[float], None] | None, *, priced: bool
-) -> Table:  # fmt: skip
-    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in Table.__dataclass_fields__}
-    by_cells: dict[int, Floats] = {}
-    for place, block in enumerate(found.blocks):
-        if id(block.cells) not in by_cells:
-            by_cells[id(block.cells)] = fixed_overrun(need, budget, block.cells, np.arange(len(block.cells)))
-        cell, over, asked, best = _deployment(need, block, by_cells[id(block.cells)], priced=priced)
-        cache, weights = block.place(np.arange(len(cell)))
-        token, answer, request = (np.full(len(cell), unknown) for unknown in (np.nan, LAST, np.nan))
-        first, token[asked] = block.times(asked, block.copy_at[best])
-        answer[asked] = answer_s(need, first, token[asked])
-        request[asked] = cycle_s(need, block, cell[asked], first, token[asked])
-        names = [(block.model.name, fmt.name) for fmt in block.weights]
-        scores = np.array([found.catalog.score(*name) for name in names])
-        rows = {
-            "block": np.full(len(cell), place),
-            "form": np.arange(len(cell)),
-            "cell": cell,
-            "token_s": token,
-            "answer_s": answer,
-            "overrun": over * model_overrun(need, found.catalog, block)[weights],
-            "quality": scores[weights],
-            "bits": np.array([fmt.bits_per_value for fmt in block.weights])[weights],
-            "cache_bits": np.array([fmt.bits_per_value for fmt in block.caches])[cache],
-            "size": np.full(len(cell), float(parameters(block.model))),
-            "converted": np.array([found.catalog.converted(*name) for name in names])[weights],
-            "cost_usd": block.cells.cost_usd[cell],
-            "token_cost": known(token_cost(need, block.cells, cell, request, priced=priced)),
-            "devices": block.cells.devices[cell],
-        }
-        for name, column in rows.items():
-            columns[name].append(column)
-        if progress is not None:
-            progress((place + 1) / len(found.blocks))
-    whole = ("block", "form", "cell", "devices")
+def _rows(catalog: Catalog, need: Need, block: Block, fixed: Floats, *, priced: bool) -> Table:
+    """The forms of one block, each with its best deployment or nearest miss; `fixed` as in `_deployment`."""
+    cell, over, asked, best = _deployment(need, block, fixed, priced=priced)
+    cache, weights = block.place(np.arange(len(cell)))
+    token, answer, request = (np.full(len(cell), unknown) for unknown in (np.nan, LAST, np.nan))
+    first, token[asked] = block.times(asked, block.copy_at[best])
+    answer[asked] = answer_s(need, first, token[asked])
+    request[asked] = cycle_s(need, block.cells, block.engine, cell[asked], first, token[asked])
+    names = [(block.model.name, fmt.name) for fmt in block.weights]
+    scores = np.array([catalog.score(*name) for name in names])
     return Table(
-        **{
-            name: np.concatenate(parts) if parts else np.zeros(0, dtype=np.intp if name in whole else float)
-            for name, parts in columns.items()
-        }
+        block=np.zeros(len(cell), dtype=np.intp),
+        form=np.arange(len(cell)),
+        cell=cell,
+        token_s=token,
+        answer_s=answer,
+        overrun=over * model_overrun(need, catalog, block)[weights],
+        quality=scores[weights],
+        bits=np.array([fmt.bits_per_value for fmt in block.weights])[weights],
+        cache_bits=np.array([fmt.bits_per_value for fmt in block.caches])[cache],
+        size=np.full(len(cell), float(parameters(block.model))),
+        converted=np.array([catalog.converted(*name) for name in names])[weights],
+        cost_usd=block.cells.cost_usd[cell],
+        token_cost=known(token_cost(need, block.cells, cell, request, priced=priced)),
+        devices=block.cells.devices[cell],
     )
 
 

@@ -1,54 +1,69 @@
-"""Which models must be tried before it is sure what is best? Those whose score could still make them so.
+"""Which models must be tried before it is sure what is best? Those that no bound rules out, the likeliest first.
 
-No form of a model scores more than its best one. So where the best score is looked for, no model with a lower one than
-what was found changes the pick; under every other goal none does that has not the score asked for, or none at all. What
-is left out is only looked at to tell what else there is.
+What no form of a model beats is known without surveying it: its best score, and by physics what it costs and how soon
+it answers at least. So models are tried in the order of these bounds, each once nothing that was found is better than
+its bound, until no other could be the pick or what its reasons name. What is left out is only looked at to tell what
+else there is.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from heapq import heappop, heappush
 from math import inf, isfinite
 
 from calculators.recommend.choice import Recommendation, choose
+from calculators.recommend.floors import ceilings, floors
+from calculators.recommend.in_flight import InFlight, asked_in_flight, steady
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
 from calculators.recommend.survey import Survey
-
-
-def ceilings(catalog: Catalog) -> dict[str, float]:
-    """The best score of each model among its forms, -inf for one without, the highest first."""
-    best = {
-        name: max(
-            (score for fmt in catalog.weight_formats if isfinite(score := catalog.score(name, fmt))), default=-inf
-        )
-        for name in catalog.models
-    }
-    return dict(sorted(best.items(), key=lambda item: -item[1]))
+from calculators.recommend.table import Candidates, Promise
 
 
 def early(
     survey: Callable[[Collection[str]], Survey], need: Need, budget: Budget, catalog: Catalog, *,
-    also: Collection[str] = (), share: float = 1.0, first: int = 4,
+    also: Collection[str] = (), share: float = 1.0,
 ) -> Recommendation:  # fmt: skip
     """A recommendation of some of the catalog's models, with the pick that all of them would have.
 
-    `survey` gives the survey of some models. Every form that scores at least this `share` of the pick's score is among
-    its ranked and rejected ones where the best score is looked for, else every one with at least the pick's score; and
-    every form of the models that are asked for `also`. Of a best score so many models are tried `first`; where nothing
-    is sure before, all are.
+    `survey` gives the survey of some models. Among the ranked and rejected ones is the best that scores more than the
+    pick; where nothing that would do does, every form that scores more; where the best score is looked for, every one
+    that scores at least this `share` of the pick's; and every form of the models that are asked for `also`. Where
+    nothing is sure before, all models are tried.
     """
-    best = ceilings(catalog)
-    count = first if need.goal == GOALS[0] else sum(score >= need.quality for score in best.values())
-    while True:
-        found = choose(survey({*list(best)[:count], *also}), need, budget)
-        least = _least(found, share)
-        needed = sum(score >= least for score in best.values())
-        if needed <= count:
-            return found
-        count = needed if least > -inf else max(4 * count, first)
+    none = survey(())
+    best, least = ceilings(catalog), floors(none, need, budget)
+    tried: dict[str, Recommendation] = {}
+
+    def ranked(name: str) -> Candidates:
+        if name not in tried:
+            tried[name] = choose(survey((name,)), need, budget)
+        return tried[name].ranked
+
+    def chosen(models: Collection[str], flight: InFlight | None) -> Recommendation:
+        return choose(survey(models), need, budget, before=tried.values(), flight=flight)
+
+    promises, flight = _promises(least, ranked), None
+    if asked_in_flight(need):
+        flight = steady(need, budget, promises, priced=none.priced)
+        pick = flight.candidate
+    else:
+        pick = next((promise.candidate for promise in promises), None)
+    if pick is None or not isfinite(pick.quality):
+        return chosen(catalog.models, None)
+    above = {name: floor for name, floor in least.items() if best[name] > pick.quality}
+    above.pop(pick.scenario.model.name, None)
+    more = any(promise.quality > pick.quality for promise in _promises(above, ranked))
+    sure = share * pick.quality if need.goal == GOALS[0] else inf
+    others = {name for name, score in best.items() if score >= sure or (score > pick.quality and not more)}
+    return chosen({*tried, *others, *also}, flight)
 
 
-def _least(found: Recommendation, share: float) -> float:
-    """The score below which no model is looked at: that of the pick, or a share of it; none where nothing is sure."""
-    pick = found.pick
-    if pick is None or not isfinite(pick.quality) or (found.in_flight and found.in_flight.candidate is None):
-        return -inf
-    return share * pick.quality if found.need.goal == GOALS[0] else found.need.quality
+def _promises(least: Mapping[str, tuple[float, ...]], ranked: Callable[[str], Candidates]) -> Iterator[Promise]:
+    """What would do of models, by what it promises; each is tried before what its floor may be better than."""
+    waiting: list[Promise] = []
+    for name, floor in least.items():
+        while waiting and waiting[0].keys[1 : 1 + len(floor)] < floor:
+            yield heappop(waiting)
+        for promise in ranked(name).promises():
+            heappush(waiting, promise)
+    while waiting:
+        yield heappop(waiting)

@@ -89,7 +89,7 @@ def _soonest_s(need: Need, block: Block, asked: Places) -> Floats:
     soonest = known(token).take(block.copy_at)
     if need.requests_per_s:
         first = np.fmin.reduce(block.first_by_weights[asked]) + np.fmin.reduce(block.first_by_cache)
-        request = cycle_s(need, block, block.copies, first[block.first_at], token)
+        request = cycle_s(need, block.cells, block.engine, block.copies, first[block.first_at], token)
         answers = (need.requests_per_s * request).take(block.copy_at) <= block.cells.batch[block.places]
         soonest = np.where(answers, soonest, inf)
     return soonest

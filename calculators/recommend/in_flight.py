@@ -6,6 +6,7 @@ order of those promises: the search ends where no promise is better than what wa
 at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -19,7 +20,7 @@ from calculators.recommend.grid import Floats, Places, Truths, among
 from calculators.recommend.limits import LAST, affordable, answer_s, request_s, token_cost, within
 from calculators.recommend.records import GOALS, Budget, Need
 from calculators.recommend.survey import Block, Survey
-from calculators.recommend.table import Table
+from calculators.recommend.table import Promise, Table
 from calculators.serving import serve
 
 MOST = 300  # forms that are tried
@@ -46,34 +47,37 @@ def _keeps(need: Need, first_token_s: Quantity, token_s: Quantity, request_s: Qu
     return kept
 
 
-def steady(found: Survey, need: Need, budget: Budget, table: Table, ranked: Places, *, priced: bool) -> InFlight:
-    """The best by the need's goal of what keeps every limit alone and in flight; `ranked` are rows that would do alone,
-    best first."""
-    keys = table.keys(need.goal)
-    best: tuple[tuple[float, ...], int, int] | None = None  # its keys, row and cell
+def asked_in_flight(need: Need) -> bool:
+    """Whether limits are to be kept in flight, and several requests can be."""
+    several = need.requests_per_s or np.any(np.asarray(need.workload.batch) > 1)
+    return bool(need.in_flight and several)
+
+
+def steady(need: Need, budget: Budget, promises: Iterable[Promise], *, priced: bool) -> InFlight:
+    """The best by the need's goal of what keeps every limit alone and in flight; `promises`: what would do alone, best
+    first."""
+    best: tuple[tuple[float, ...], Promise, int] | None = None  # its keys, itself alone and its cell
     flights: dict[int, _Flight] = {}  # by block
     whole, dearest = True, inf
-    for tried, row in enumerate(ranked):
-        promise = tuple(float(key[row]) for key in keys)
-        if best is not None and promise >= best[0]:
+    for tried, promise in enumerate(promises):
+        if best is not None and promise.keys >= best[0]:
             break
         if tried == MOST:
             whole = False
             break
-        place = int(table.block[row])
-        block = found.blocks[place]
-        if place not in flights:
-            flights[place] = _flight(found, need, budget, block, dearest)
-        form = _best_of(need, flights[place], block, table, int(row), priced=priced)
+        table, block = promise.among.table, promise.block
+        if id(block) not in flights:
+            flights[id(block)] = _flight(promise.among.found, need, budget, block, dearest)
+        form = _best_of(need, flights[id(block)], block, table, promise.row, priced=priced)
         if form is not None and (best is None or form[0] < best[0]):
-            best = form[0], int(row), form[1]
+            best = form[0], promise, form[1]
             if need.goal == GOALS[1]:
                 dearest = float(block.cells.cost_usd[form[1]])
     if best is None:
         return InFlight(candidate=None, whole=whole)
-    _, row, cell = best
-    block = found.blocks[table.block[row]]
-    return InFlight(candidate=candidate(found, need, budget, block, int(table.form[row]), cell), whole=whole)
+    _, promise, cell = best
+    place = int(promise.among.table.form[promise.row])
+    return InFlight(candidate=candidate(promise.among.found, need, budget, promise.block, place, cell), whole=whole)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

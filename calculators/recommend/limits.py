@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from calculators.hardware import Engine
 from calculators.recommend.grid import Cells, Floats, Places, Truths, known
 from calculators.recommend.records import Budget, Catalog, Need
 from calculators.recommend.survey import NEAR, Block
@@ -64,9 +65,11 @@ def score_overrun(need: Need, catalog: Catalog, block: Block) -> Floats:
     return factors(need.quality / np.maximum(scores, 1e-9))
 
 
-def cycle_s(need: Need, block: Block, some: Places, first_token_s: Floats, token_s: Floats) -> Floats:
+def cycle_s(
+    need: Need, cells: Cells, engine: Engine, some: Places, first_token_s: Floats, token_s: Floats
+) -> Floats:  # fmt: skip
     """Seconds of a copy's whole batch on some cells: see `estimate.cycle_s`."""
-    cells, arrival = block.cells, float(block.engine.scheduler.request_s)
+    arrival = float(engine.scheduler.request_s)
     share, stages = -(-cells.batch[some] // cells.replicas[some]), cells.pipeline_parallel[some]
     turns = (share + stages - 1) / stages
     prompts = arrival + (first_token_s - arrival) * turns
@@ -75,7 +78,7 @@ def cycle_s(need: Need, block: Block, some: Places, first_token_s: Floats, token
 
 def request_s(need: Need, block: Block, some: Places | None = None) -> Floats:
     """Seconds of a copy's whole batch, R x V, of some of the forms."""
-    return cycle_s(need, block, block.copies, block.first_token_s(some), block.token_s(some))
+    return cycle_s(need, block.cells, block.engine, block.copies, block.first_token_s(some), block.token_s(some))
 
 
 def answer_s(need: Need, first_token_s: Floats, token_s: Floats) -> Floats:

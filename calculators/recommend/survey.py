@@ -132,6 +132,17 @@ class Group:
     caches: Stack
     grids: tuple[Grid, Grid]
 
+    def of(self, model: Architecture) -> tuple[Stack, Cards]:
+        """Those of the weight formats that store any of a model, and the devices for these; none may be left."""
+        own = tuple(at for at, fmt in enumerate(self.weights.formats) if stores(model, fmt))
+        if len(own) == len(self.weights.formats):
+            return self.weights, self.cards
+        return _part(self.weights, own), replace(self.cards, runs=self.cards.runs[list(own)])
+
+    def grid_of(self, model: Architecture) -> Grid:
+        """The deployments of a model."""
+        return self.grids[any(block.mlp.experts for block in model.blocks)]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Survey:
@@ -147,6 +158,11 @@ class Survey:
     def considered(self) -> int:
         """Combinations of model, formats and deployment, a count."""
         return sum(block.tried for block in self.blocks)
+
+    @property
+    def priced(self) -> bool:
+        """Whether every device has a price, so that costs can be compared."""
+        return all(np.isfinite(each.cells.cost_usd).all() for group in self.groups for each in group.grids)
 
     @property
     def fleet(self) -> Fleet:
@@ -208,13 +224,9 @@ class Surveyor:
         )  # fmt: skip
 
     def _surveyed(self, model: Architecture) -> Iterator[Block]:
-        experts = any(block.mlp.experts for block in model.blocks)
         for place, group in enumerate(self.groups):
-            available, weights, every = group.grids[experts], group.weights, group.cards
-            own = tuple(at for at, fmt in enumerate(weights.formats) if stores(model, fmt))
-            if len(available.cells) and own:
-                if len(own) < len(weights.formats):
-                    weights, every = _part(weights, own), replace(every, runs=every.runs[list(own)])
+            available, (weights, every) = group.grid_of(model), group.of(model)
+            if len(available.cells) and weights.formats:
                 known = self._kept.get((model.name, place))
                 block, kept = _block(model, group, weights, every, available, self.need, known)
                 self._kept[model.name, place] = kept

@@ -1,9 +1,9 @@
 """Combinations side by side, a row each, in an order; each becomes a candidate when it is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from calculators.architecture import parameters
 from calculators.recommend.candidate import Candidate, candidate
 from calculators.recommend.grid import Floats, Places, Truths, known
 from calculators.recommend.records import GOALS, Budget, Need
-from calculators.recommend.survey import Survey
+from calculators.recommend.survey import Block, Survey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,12 @@ class Candidates(Sequence[Candidate]):
         block = self.found.blocks[table.block[row]]
         return candidate(self.found, self.need, self.budget, block, int(table.form[row]), int(table.cell[row]))
 
+    def promises(self) -> Iterator["Promise"]:
+        """Each with what it is compared by, in order."""
+        keys = (key[self.rows].tolist() for key in self.table.keys(self.need.goal))
+        for at, each in enumerate(zip(*keys, strict=True)):
+            yield Promise(each, int(self.model[at]), at, self)
+
     def some(self, rows: Places) -> "Candidates":
         """Other rows of the same table, in their order."""
         return Candidates(self.found, self.need, self.budget, self.table, rows)
@@ -142,6 +148,49 @@ class Candidates(Sequence[Candidate]):
     def unscored(self) -> int:
         """How many have no measured score, a count."""
         return int(np.isnan(self.table.quality[self.rows]).sum())
+
+
+class Promise(NamedTuple):
+    """One of some candidates with what it is compared by (see `Table.keys`); of equals the first of the catalog's."""
+
+    keys: tuple[float, ...]
+    model: int
+    at: int
+    among: Candidates
+
+    @property
+    def row(self) -> int:
+        """Its row of the table."""
+        return int(self.among.rows[self.at])
+
+    @property
+    def block(self) -> Block:
+        """What it is a form of."""
+        block: Block = self.among.found.blocks[self.among.table.block[self.row]]
+        return block
+
+    @property
+    def quality(self) -> float:
+        """Its score."""
+        return float(self.among.table.quality[self.row])
+
+    @property
+    def candidate(self) -> Candidate:
+        """It, worked out."""
+        return self.among[self.at]
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """The rows of blocks, a table each, in one table."""
+    whole = ("block", "form", "cell", "devices")
+    columns = {
+        name: np.concatenate([getattr(each, name) for each in tables])
+        if tables
+        else np.zeros(0, dtype=np.intp if name in whole else float)
+        for name in Table.__dataclass_fields__
+    }
+    columns["block"] = np.repeat(np.arange(len(tables)), [len(each) for each in tables])
+    return Table(**columns)
 
 
 def run_begins(*columns: NDArray[Any]) -> Places:

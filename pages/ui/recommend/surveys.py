@@ -65,10 +65,15 @@ def surveyed(
 def answered(chosen: fields.Inputs) -> Recommendation:
     """The recommendation of the models that its pick and its reasons follow from: see `early`."""
     catalog, job = surveyed(chosen, ()).catalog, scenarios().get(chosen.job)
+    seen: set[str] = set()
     with _progress() as tell:
 
         def of(some: Collection[str]) -> Survey:
-            return surveyed(chosen, some, lambda share: tell(share * len(some) / len(catalog.models)))
+            before = len(seen)
+            seen.update(some)
+            return surveyed(
+                chosen, some, lambda share: tell((before + share * (len(seen) - before)) / len(catalog.models))
+            )
 
         return early(
             of, needs.need(chosen), needs.budget(chosen), catalog, share=why.NEARLY,
@@ -82,7 +87,10 @@ def compared(chosen: fields.Inputs, answer: Recommendation) -> Recommendation:
         found = surveyed(chosen, tell=lambda share: tell(share / 2))
         if len(found.blocks) == len(answer.found.blocks):
             return answer
-        return choose(found, answer.need, answer.budget, lambda share: tell((1 + share) / 2))
+        return choose(
+            found, answer.need, answer.budget, lambda share: tell((1 + share) / 2), before=[answer],
+            flight=answer.in_flight,
+        )  # fmt: skip
 
 
 @contextmanager
