@@ -9,7 +9,7 @@ import numpy as np
 
 from calculators import Quantity
 from calculators.architecture import Architecture
-from calculators.attention import LatentAttention, kept
+from calculators.attention import LatentAttention, entries, kept
 from calculators.formats import Format
 from calculators.hardware import CHARGES, Deployment, MemoryRule, Step
 from calculators.memory import device_state_bytes, device_weight_bytes, kv_cache_bytes, total
@@ -158,6 +158,7 @@ def tokens_bytes(
         if attention.window is not None and pad:
             cells = np.minimum(padded, np.ceil((attention.window + at_once) / pad) * pad)
         each = fmt.stream_bytes(attention.cached_values) * cells
+        each = each + fmt.stream_bytes(attention.entry[0]) * entries(attention, padded)
         each = each / np.minimum(deployment.tensor_parallel, attention.cache_shards) + attention.index_bytes * padded
         size = size + layers.count * stage * each
     return size

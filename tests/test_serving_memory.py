@@ -25,6 +25,7 @@ from calculators.serving_memory import (
     working_bytes,
 )
 from presets import accelerators, cache_formats, engines, formats, models
+from tests.facts import architecture
 
 GIB = 2**30
 BF16, CACHE = formats()["BF16"], cache_formats()["BF16"]
@@ -103,6 +104,16 @@ def test_tensorrt_llm_takes_nine_tenths_of_what_is_free():
     found = divided(TRT)
     free = H100.memory_bytes - TRT.hidden_bytes - total(found.charges)
     assert found.cache_bytes == pytest.approx(0.9 * free)
+
+
+@pytest.mark.parametrize("engine", [name for name, each in engines().items() if each.memory is not None])
+@pytest.mark.parametrize("name", ["Llama 3.1 8B", "DeepSeek-V3 671B", "Gemma 3 27B", "deepseek-v4-flash"])
+@pytest.mark.parametrize("tokens", [1, 100, 5_000, 131_072])
+def test_an_engine_keeps_no_less_than_the_cache_of_a_request(engine, name, tokens):
+    model = models()[name] if name in models() else architecture(name)
+    on = Deployment(accelerator=accelerators()["NVIDIA H100 SXM5 80GB"])
+    kept = tokens_bytes(model, CACHE, on, engines()[engine].memory, context_tokens=tokens)
+    assert kept >= kv_cache_bytes(model, CACHE, batch=1, context_tokens=tokens)
 
 
 def test_llama_cpp_pads_a_window_and_keeps_the_embedding_with_the_host():
