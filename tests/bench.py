@@ -83,7 +83,7 @@ def sweep(scenario: Scenario) -> Scenario:
 
 def recommended(need: Need, budget: Budget, catalog: Catalog) -> Recommendation:
     """The recommendation of a catalog of which nothing was surveyed before."""
-    return early(Surveyor(need, budget, catalog).survey, need, budget, catalog)
+    return early(Surveyor(need, budget, catalog).survey, need, budget)
 
 
 def press(page: Page, slider: str, key: str) -> float:

@@ -37,6 +37,7 @@ from calculators.recommend import (
     survey,
 )
 from calculators.recommend import deployments as would_do_on
+from calculators.recommend.early import promises
 from calculators.recommend.floors import floors
 from calculators.recommend.limits import BEYOND, LAST
 from calculators.recommend.obstacle import WITHOUT
@@ -564,7 +565,7 @@ def test_what_is_sure_early_is_the_pick_of_all(need, budget, goal, quality, scor
     need = replace(need, goal=goal, quality=quality, in_flight=in_flight)
     catalog = replace(WIDE, quality={name: 85 - apart * place for place, name in enumerate(scores)})
     surveyor = Surveyor(need, budget, catalog)
-    found, whole = early(surveyor.survey, need, budget, catalog, share=share), recommend(need, budget, catalog)
+    found, whole = early(surveyor.survey, need, budget, share=share), recommend(need, budget, catalog)
 
     def scenarios_of(items):
         return [item.scenario for item in items]
@@ -593,10 +594,10 @@ def name_of(item):
 
 def test_the_best_scored_model_that_will_do_is_found_without_the_others():
     need, catalog = replace(NEEDS["any"], quality=60.0), WIDE
-    found = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog)
+    found = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"])
     assert found.pick is not None and found.pick.scenario.model.name == SCORED[0]
     assert [block.model.name for block in found.found.blocks] == [SCORED[0]] * 2
-    also = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], catalog, also=["Gemma 3 4B"])
+    also = early(Surveyor(need, BUDGETS["owned"], catalog).survey, need, BUDGETS["owned"], also=["Gemma 3 4B"])
     assert also.pick is not None and also.pick.scenario == found.pick.scenario and also.ranked.of("Gemma 3 4B")
 
 
@@ -633,10 +634,27 @@ def test_no_form_that_would_do_is_better_than_the_floor_of_its_model(engine, loa
     least, names = floors(found.found, need, budget), list(catalog.models)
     assert list(least.values()) == sorted(least.values()) and "SmolLM2 135M" not in least
     for promise in found.ranked.promises():
-        unscored, *keys = promise.keys
-        if not unscored:
+        if not isnan(promise.quality):
             floor = least[names[promise.model]]
-            assert floor <= tuple(keys[: len(floor)])
+            assert floor <= promise.keys[: len(floor)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    load=LOADS,
+    limits=st.sampled_from(list(NEEDS.values())),
+    budget=st.sampled_from(list(BUDGETS.values())),
+    goal=st.sampled_from(GOALS),
+)
+def test_models_that_are_tried_one_by_one_promise_what_all_of_them_do_in_the_same_order(load, limits, budget, goal):
+    need = replace(limits, workload=load.workload, requests_per_s=load.requests_per_s, goal=goal)
+    surveyor, names = Surveyor(need, budget, WIDE), list(WIDE.models)
+    least = floors(surveyor.survey(()), need, budget)
+    one_by_one = promises(least, lambda name: choose(surveyor.survey((name,)), need, budget).ranked)
+    together = choose(surveyor.survey(), need, budget).ranked.promises()
+    assert [promise.keys for promise in one_by_one] == [
+        promise.keys for promise in together if names[promise.model] in least
+    ]
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -644,7 +662,7 @@ def test_floors_are_near_enough_to_leave_out_most_models(goal):
     chosen = Inputs(have=SOURCES[1], spend=20.0, goal=goal)
     need, budget = needs.need(chosen), needs.budget(chosen)
     catalog = replace(stock.catalog(chosen.family, chosen.engine), quality=stock.scores(chosen.bench))
-    found = early(Surveyor(need, budget, catalog).survey, need, budget, catalog)
+    found = early(Surveyor(need, budget, catalog).survey, need, budget)
     assert len({block.model.name for block in found.found.blocks}) < len(catalog.quality) / 3
 
 

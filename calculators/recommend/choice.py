@@ -47,16 +47,16 @@ class Recommendation:
     rejected: Candidates
     considered: int
     priced: bool
-    flight: InFlight | None = None
+    known_in_flight: InFlight | None = None
 
     @cached_property
     def in_flight(self) -> InFlight | None:
         """The best that keeps its limits in flight too, where that is asked for and several can be in flight.
 
-        It is `flight` where that is known already.
+        It is not searched for where it is known already.
         """
-        if self.flight is not None or not (asked_in_flight(self.need) and len(self.ranked)):
-            return self.flight
+        if self.known_in_flight is not None or not (asked_in_flight(self.need) and len(self.ranked)):
+            return self.known_in_flight
         return steady(self.need, self.budget, self.ranked.promises(), priced=self.priced)
 
     @cached_property
@@ -89,13 +89,13 @@ class Recommendation:
 
 def choose(
     found: Survey, need: Need, budget: Budget, progress: Callable[[float], None] | None = None, *,
-    before: Iterable[Recommendation] = (), flight: InFlight | None = None,
+    before: Iterable[Recommendation] = (), known_in_flight: InFlight | None = None,
 ) -> Recommendation:  # fmt: skip
     """The recommendation of a survey within limits: the need's limits and goal, the budget's money and power.
 
     The job, the devices and the vendors are those that were surveyed. `progress` is told the share of it that is done.
     What is known of it already is taken over: of some of its blocks from the recommendations `before`, and the best in
-    `flight`. Raises ValueError for a goal that is none of GOALS.
+    flight. Raises ValueError for a goal that is none of GOALS.
     """
     if need.goal not in GOALS:
         raise ValueError(f"goal {need.goal!r} is not one of {', '.join(GOALS)}")
@@ -125,7 +125,7 @@ def choose(
         rejected=Candidates(found, need, budget, table, misses),
         considered=found.considered,
         priced=priced,
-        flight=flight,
+        known_in_flight=known_in_flight,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from math import inf, isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from calculators.recommend.limits import answer_s, cycle_s, fixed_overrun, reads
 from calculators.recommend.records import GOALS, Budget, Catalog, Need
 from calculators.recommend.survey import Group, Survey
 
-ROUNDING = 1e-9  # by which a bound stays below what it bounds
+ROUNDING = 1e-9  # share by which a bound stays below what it bounds
 
 
 def ceilings(catalog: Catalog) -> dict[str, float]:
@@ -38,10 +38,9 @@ def ceilings(catalog: Catalog) -> dict[str, float]:
 
 
 def floors(found: Survey, need: Need, budget: Budget) -> dict[str, tuple[float, ...]]:
-    """What the goal's keys of no form of a model are less than, by model, the least first; see `Table.keys`.
+    """A lower bound on the goal's first keys (see `Table.keys`) of every form of each model, the least first.
 
-    The first keys alone, but whether it is scored: of models that are, and that may keep every limit. `found` need have
-    no blocks.
+    Of models that are scored and may keep every limit. `found` need have no blocks.
     """
     catalog = found.catalog
     best = {
@@ -50,25 +49,28 @@ def floors(found: Survey, need: Need, budget: Budget) -> dict[str, tuple[float, 
         if score >= max(need.quality, 0.0) and catalog.models[name].max_context >= reads(need)
     }
     if need.goal == GOALS[0]:
-        return {name: (-score,) for name, score in best.items()}
+        return {name: (False, -score) for name, score in best.items()}
     least: dict[str, tuple[float, ...]] = {}
     for group in found.groups:
         for grid in group.grids:
             some = [catalog.models[name] for name in best if group.grid_of(catalog.models[name]) is grid]
             for name, keys in _keys(need, budget, group, grid, some, priced=found.priced):
-                floor = (*keys, -best[name])
+                floor = (False, *keys, -best[name])
                 least[name] = min(floor, least.get(name, floor))
     return dict(sorted(least.items(), key=lambda item: item[1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Weights:
-    """What a model's weights come to in each of some formats, F; of routed experts those that one token chooses."""
+    """What a model's weights come to in each of some formats, F.
+
+    What a token meets counts those routed experts that it chooses.
+    """
 
     held_bytes: Floats  # by the devices of a copy together
-    read_bytes: Floats  # of all but routed experts, by a token of a step
-    expert_bytes: Floats
-    products: float  # that a pass starts
+    read_bytes: Floats  # that a token meets, but routed experts
+    expert_bytes: Floats  # of routed experts that a token meets
+    products: float  # that a pass starts, a count
     expert_products: float
     flops: float  # of a token of a prompt, without the head
     expert_flops: float
@@ -78,7 +80,7 @@ class _Weights:
 def _weights(model: Architecture, formats: Stack, hosted: frozenset[str]) -> _Weights:
     """`hosted` are parts that stand in the host's memory.
 
-    An embedding is left out where the fullest device may be another than its own; a tied one is the head.
+    An embedding that is not the head too is left out: of several stages the fullest need not hold it.
     """
     away = hosted - {"embedding"} if model.tied_embeddings else hosted | {"embedding"}
     rows = zip(tensors(model), ledger_bytes(model, formats), strict=True)
@@ -99,19 +101,30 @@ def _weights(model: Architecture, formats: Stack, hosted: frozenset[str]) -> _We
     )  # fmt: skip
 
 
-def _bulk(model: Architecture, formats: Stack, group: Group, context_tokens: Any) -> tuple[float, ...]:
-    """(Bytes of weights of a copy, bytes of one request's cache, bytes that a step reads and FLOPs of a token by the
-    share of a device's rates that the engine reaches, seconds of a pass's starts), each of the least format."""
+class _Bulk(NamedTuple):
+    """What a copy of a model comes to at least, each figure in the format in which it is least.
+
+    What is read and multiplied is divided by the share of a device's rate that the engine reaches.
+    """
+
+    held_bytes: float  # of weights
+    request_bytes: float  # of the cache of one request
+    read_bytes: float  # by a token of a step
+    flops: float  # of a token of a prompt
+    starts_s: float  # of a pass
+
+
+def _bulk(model: Architecture, formats: Stack, group: Group, context_tokens: Any) -> _Bulk:
     engine, rule = group.cards.engine, group.cards.engine.memory
     known = _weights(model, formats, frozenset() if rule is None else rule.host_parts)
     read = known.read_bytes / engine.weight_bandwidth + known.expert_bytes / engine.expert_bandwidth
-    starts = known.products * engine.product_s + known.expert_products * engine.expert_product_s
     flops = known.flops / engine.arithmetic + known.expert_flops / engine.expert_arithmetic
+    starts_s = known.products * engine.product_s + known.expert_products * engine.expert_product_s
     request = float(np.min(kv_cache_bytes(model, group.caches, batch=1, context_tokens=context_tokens)))
-    held = float(known.held_bytes.min())
+    held, least_read = float(known.held_bytes.min()), float(read.min())
     if rule is not None and np.any(np.isfinite(rule.device_layers)):  # layers may stay with the host
-        held, request, read = 0.0, 0.0, np.zeros(1)
-    return held, request, float(read.min()), float(flops), float(starts)
+        held, request, least_read = 0.0, 0.0, 0.0
+    return _Bulk(held, request, least_read, float(flops), float(starts_s))
 
 
 def _keys(
@@ -124,14 +137,14 @@ def _keys(
     if not some or not len(inside):
         return
     bulks = np.array([_bulk(model, formats, group, workload.context_tokens) for model, formats in some])
-    held, request_bytes, read, flops, starts = bulks.T[:, :, None] * (1 - ROUNDING)  # each M x 1
+    held, request_bytes, read, flops, starts_s = bulks.T[:, :, None] * (1 - ROUNDING)  # each M x 1
     first, copies = grid.copies.first, grid.copies.deployment
     card, width = copies.accelerator, copies.tensor_parallel
     share = -(-cells.batch[first] // cells.replicas[first])
     types = {"bf16", *(fmt.arithmetic for fmt in group.weights.formats)}
     peak = reduce(np.fmax, (card.peak(kind) for kind in types))
     memory = width * copies.pipeline_parallel * card.memory_bytes
-    step_s = engine.scheduler.step_s + starts
+    step_s = engine.scheduler.step_s + starts_s
     prompt_s = np.nan_to_num(flops * workload.read_tokens / (width * peak))
     token_s = step_s + np.nan_to_num(read / (width * card.bandwidth_bytes_per_s))
     first_token_s = engine.scheduler.request_s + step_s + prompt_s

@@ -31,7 +31,7 @@ class Table:
     size: Floats
     converted: Floats  # 0 where the model was published in these weights, else 1: somebody has to make them
     cost_usd: Floats
-    token_cost: Floats  # what is cheapest a token is least here: see `_token_cost`
+    token_cost: Floats  # what is cheapest a token is least here: see `token_cost`
     devices: Places
 
     def __len__(self) -> int:
@@ -151,11 +151,11 @@ class Candidates(Sequence[Candidate]):
 
 
 class Promise(NamedTuple):
-    """One of some candidates with what it is compared by (see `Table.keys`); of equals the first of the catalog's."""
+    """One of some candidates with what it is compared by: see `Table.keys`. Equals come in the order of the catalog."""
 
     keys: tuple[float, ...]
-    model: int
-    at: int
+    model: int  # its model's place in the catalog
+    at: int  # its place among its candidates
     among: Candidates
 
     @property

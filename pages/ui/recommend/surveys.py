@@ -76,7 +76,7 @@ def answered(chosen: fields.Inputs) -> Recommendation:
             )
 
         return early(
-            of, needs.need(chosen), needs.budget(chosen), catalog, share=why.NEARLY,
+            of, needs.need(chosen), needs.budget(chosen), share=why.NEARLY,
             also={name for name, each in catalog.models.items() if job and jobs.of_scale(job, each)},
         )  # fmt: skip
 
@@ -89,7 +89,7 @@ def compared(chosen: fields.Inputs, answer: Recommendation) -> Recommendation:
             return answer
         return choose(
             found, answer.need, answer.budget, lambda share: tell((1 + share) / 2), before=[answer],
-            flight=answer.in_flight,
+            known_in_flight=answer.in_flight,
         )  # fmt: skip
 
 
