@@ -56,28 +56,37 @@ def surveyed(
     chosen: fields.Inputs, models: Iterable[str] | None = None, tell: Callable[[float], None] | None = None
 ) -> Survey:  # fmt: skip
     """The survey of some models, else of all of the sizes asked for."""
+    return _surveys(chosen)(models, tell)
+
+
+def _surveys(chosen: fields.Inputs) -> Callable[[Iterable[str] | None, Callable[[float], None] | None], Survey]:
+    """What surveys some of the models of the sizes asked for, or all: see `surveyed`."""
     every = surveyor(chosen)
     some = needs.sized(chosen, every.catalog.models)
-    found = every.survey(some.keys() if models is None else some.keys() & set(models), tell)
-    return replace(found, catalog=replace(found.catalog, models=some, quality=stock.scores(chosen.bench)))
+    catalog = replace(every.catalog, models=some, quality=stock.scores(chosen.bench))
+
+    def of(models: Iterable[str] | None, tell: Callable[[float], None] | None) -> Survey:
+        found = every.survey(some.keys() if models is None else some.keys() & set(models), tell)
+        return replace(found, catalog=catalog)
+
+    return of
 
 
 def answered(chosen: fields.Inputs) -> Recommendation:
     """The recommendation of the models that its pick and its reasons follow from: see `early`."""
-    catalog, job = surveyed(chosen, ()).catalog, scenarios().get(chosen.job)
+    survey, job = _surveys(chosen), scenarios().get(chosen.job)
+    models = survey((), None).catalog.models
     seen: set[str] = set()
     with _progress() as tell:
 
         def of(some: Collection[str]) -> Survey:
             before = len(seen)
             seen.update(some)
-            return surveyed(
-                chosen, some, lambda share: tell((before + share * (len(seen) - before)) / len(catalog.models))
-            )
+            return survey(some, lambda share: tell((before + share * (len(seen) - before)) / len(models)))
 
         return early(
             of, needs.need(chosen), needs.budget(chosen), share=why.NEARLY,
-            also={name for name, each in catalog.models.items() if job and jobs.of_scale(job, each)},
+            also={name for name, each in models.items() if job and jobs.of_scale(job, each)},
         )  # fmt: skip
 
 
