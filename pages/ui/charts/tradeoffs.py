@@ -80,6 +80,9 @@ def tiers(title: str, bounds: Sequence[float], points: Mapping[str, Mapping[str,
 Point = tuple[str, float, float, str, float, str]
 
 
+MOST_TICKS = 8  # costs that are named where there are no more
+
+
 def pareto(
     title: str, cost: str, front: Sequence[Point], others: Sequence[Point], pick: Sequence[Point], benchmark: str
 ) -> go.Figure:
@@ -87,7 +90,9 @@ def pareto(
 
     Where all cost the same, the score takes the place of the cost.
     """
-    flat = len({point[2] for point in (*front, *others, *pick)}) < 2
+    costs = sorted({point[2] for point in (*front, *others, *pick)})
+    flat = len(costs) < 2
+    ticks = {"tickmode": "array", "tickvals": costs} if len(costs) <= MOST_TICKS else {}
     scores = [point[4] for point in front]
 
     def trace(name: str, points: Sequence[Point], **marker: Any) -> Trace:
@@ -123,8 +128,8 @@ def pareto(
         x={"title": titled("Time for each further token, ms"), **LOG, "tickformat": "~g"},
         y={
             "title": titled(f"{benchmark}, %" if flat else cost),
-            **({} if flat else LOG),
-            "tickformat": "~s" if "$" in cost and not flat else "~g",
+            **({} if flat else LOG | ticks),
+            "tickformat": "~s" if "$" in cost and not flat and costs[0] >= 1 else "~g",  # 10k, but 0.5
         },
         height=420,
         legend=legend(-0.24),

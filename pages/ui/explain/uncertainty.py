@@ -31,7 +31,10 @@ def hint(label: str, figures: Estimate, spans: Intervals) -> str | None:
     said = {
         "First token": "One request alone.",
         "Each further token": f"{show_rate(1 / figures.token_s, 'tokens/s')} for each request.",
-        "Cost, 1M tokens": f"Of answers, their prompts included, for the devices' rent at full load: {throughput_shown(figures, spans)}.",
+        "Cost, 1M tokens": (
+            "Of answers, their prompts included, for the devices' rent at full load: "
+            f"{throughput_shown(figures, spans)}."
+        ),
     }
     if label not in said:
         return None
