@@ -527,13 +527,15 @@ STARTED = replace(CATALOG, engine=engines()["Hugging Face transformers"])
 @given(
     moves=st.lists(st.tuples(LOADS, st.sets(st.sampled_from(list(CATALOG.models)))), min_size=2, max_size=4),
     catalog=st.sampled_from([CATALOG, STARTED]),
+    cheap=st.booleans(),
 )
-def test_what_a_surveyor_takes_over_and_adds_is_the_survey_itself(moves, catalog):
-    surveyor = Surveyor(moves[0][0], BUDGETS["owned"], catalog)
+def test_what_a_surveyor_takes_over_and_adds_is_the_survey_itself(moves, catalog, cheap):
+    surveyor, budget = Surveyor(moves[0][0], BUDGETS["owned"], catalog), BUDGETS["owned"]
     for need, some in moves:
         surveyor = surveyor.under(need)
-        assert {block.model.name for block in surveyor.survey(some).blocks} == some
-    found, anew = surveyor.survey(), survey(moves[-1][0], BUDGETS["owned"], catalog)
+        part = surveyor.cheap if cheap else surveyor
+        assert {block.model.name for block in part.survey(some).blocks} == some
+    found, anew = part.survey(), Surveyor(moves[-1][0], budget, catalog, part.usd).survey()
     assert found.considered == anew.considered and found.need == anew.need
     for mine, other in zip(found.blocks, anew.blocks, strict=True):
         for each in fields(mine):
@@ -565,7 +567,8 @@ def test_what_is_sure_early_is_the_pick_of_all(need, budget, goal, quality, scor
     need = replace(need, goal=goal, quality=quality, in_flight=in_flight)
     catalog = replace(WIDE, quality={name: 85 - apart * place for place, name in enumerate(scores)})
     surveyor = Surveyor(need, budget, catalog)
-    found, whole = early(surveyor.survey, need, budget, share=share), recommend(need, budget, catalog)
+    found = early(surveyor.survey, need, budget, cheap=surveyor.cheap.survey, share=share)
+    whole = recommend(need, budget, catalog)
 
     def scenarios_of(items):
         return [item.scenario for item in items]

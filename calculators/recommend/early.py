@@ -7,9 +7,11 @@ else there is.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from heapq import heappop, heappush
 from math import inf, isfinite
 
+from calculators.recommend.candidate import Candidate
 from calculators.recommend.choice import Recommendation, choose
 from calculators.recommend.floors import ceilings, floors
 from calculators.recommend.in_flight import InFlight, asked_in_flight, steady
@@ -17,44 +19,82 @@ from calculators.recommend.records import GOALS, Budget, Need
 from calculators.recommend.survey import Survey
 from calculators.recommend.table import Candidates, Promise
 
+Surveys = Callable[[Collection[str]], Survey]  # the survey of some models
+
 
 def early(
-    survey: Callable[[Collection[str]], Survey], need: Need, budget: Budget, *,
-    also: Collection[str] = (), share: float = 1.0,
+    survey: Surveys, need: Need, budget: Budget, *,
+    cheap: Surveys | None = None, also: Collection[str] = (), share: float = 1.0,
 ) -> Recommendation:  # fmt: skip
     """A recommendation of some of a catalog's models, with the pick that all of them would have.
 
-    `survey` gives the survey of some models. Among the ranked and rejected ones is the best form of another model than
-    the pick's that scores more; every form that scores more, where none of these would do; where the best score is
-    looked for, every one that scores at least this `share` of the pick's; and every form of the models that are asked
-    for `also`. Where nothing is sure before, all models are tried.
+    Among the ranked and rejected ones is the best form of another model than the pick's that scores more; every form
+    that scores more, where none of these would do; where the best score is looked for, every one that scores at least
+    this `share` of the pick's; and every form of the models that are asked for `also`. Where nothing is sure before,
+    all models are tried. `cheap` is the survey on the cheapest deployments alone: what is found there costs the least.
     """
-    none = survey(())
-    catalog, best, least = none.catalog, ceilings(none.catalog), floors(none, need, budget)
-    tried: dict[str, Recommendation] = {}
-
-    def ranked(name: str) -> Candidates:
-        if name not in tried:
-            tried[name] = choose(survey((name,)), need, budget)
-        return tried[name].ranked
-
-    def chosen(models: Collection[str], flight: InFlight | None) -> Recommendation:
-        return choose(survey(models), need, budget, before=tried.values(), known_in_flight=flight)
-
-    every, flight = promises(least, ranked), None
-    if asked_in_flight(need):
-        flight = steady(need, budget, every, priced=none.priced)
-        pick = flight.candidate
-    else:
-        pick = next((promise.candidate for promise in every), None)
-    if pick is None or not isfinite(pick.quality):
-        return chosen(catalog.models, None)
-    above = {name: floor for name, floor in least.items() if best[name] > pick.quality}
-    above.pop(pick.scenario.model.name, None)
-    more = any(promise.quality > pick.quality for promise in promises(above, ranked))
+    first = _Search(cheap if cheap is not None and need.goal == GOALS[1] else survey, need, budget)
+    if first.pick is None and first.survey is not survey:
+        first = _Search(survey, need, budget)
+    whole = first if first.survey is survey else _Search(survey, need, budget)
+    best, pick = whole.best, first.pick
+    if pick is None:
+        return whole.chosen(best, None)
+    others = [pick.scenario.model.name, *also]
+    more = next(filter(None, (each.above(pick) for each in dict.fromkeys((first, whole)))), None)
     sure = share * pick.quality if need.goal == GOALS[0] else inf
-    others = {name for name, score in best.items() if score >= sure or (score > pick.quality and not more)}
-    return chosen({*tried, *others, *also}, flight)
+    others += [more] if more else [name for name, score in best.items() if score > pick.quality]
+    return whole.chosen({*others, *(name for name, score in best.items() if score >= sure)}, first.flight)
+
+
+class _Search:
+    """Models tried in the order of their floors, until no other could be the pick."""
+
+    def __init__(self, survey: Surveys, need: Need, budget: Budget) -> None:
+        none = survey(())
+        self.survey, self.need, self.budget, self.none = survey, need, budget, none
+        self.tried: dict[str, Recommendation] = {}
+        self.best = ceilings(none.catalog)
+
+    @cached_property
+    def least(self) -> dict[str, tuple[float, ...]]:
+        """The floors of the models."""
+        return floors(self.none, self.need, self.budget)
+
+    @cached_property
+    def flight(self) -> InFlight | None:
+        """The best in flight, None where that is not asked for."""
+        if not asked_in_flight(self.need):
+            return None
+        return steady(self.need, self.budget, promises(self.least, self.ranked), priced=self.none.priced)
+
+    @cached_property
+    def pick(self) -> Candidate | None:
+        """The best, None where nothing scored would do."""
+        if self.flight is None:
+            found = next((promise.candidate for promise in promises(self.least, self.ranked)), None)
+        else:
+            found = self.flight.candidate
+        return found if found is not None and isfinite(found.quality) else None
+
+    def above(self, pick: Candidate) -> str | None:
+        """The best model that scores more than the pick, None where none that would do does."""
+        some = {name: floor for name, floor in self.least.items() if self.best[name] > pick.quality}
+        some.pop(pick.scenario.model.name, None)
+        better = (each for each in promises(some, self.ranked) if each.quality > pick.quality)
+        return next((each.block.model.name for each in better), None)
+
+    def ranked(self, name: str) -> Candidates:
+        """What would do of a model."""
+        if name not in self.tried:
+            self.tried[name] = choose(self.survey((name,)), self.need, self.budget)
+        return self.tried[name].ranked
+
+    def chosen(self, models: Collection[str], flight: InFlight | None) -> Recommendation:
+        """The recommendation of some models."""
+        return choose(
+            self.survey(models), self.need, self.budget, before=self.tried.values(), known_in_flight=flight
+        )  # fmt: skip
 
 
 def promises(least: Mapping[str, tuple[float, ...]], ranked: Callable[[str], Candidates]) -> Iterator[Promise]:

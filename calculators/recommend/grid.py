@@ -63,6 +63,10 @@ class Cells:
             replicas=self.replicas[some],
         )  # fmt: skip
 
+    def up_to(self, usd: float) -> "Cells":
+        """Those that cost no more; what stands for one of them is among them."""
+        return self if usd == inf else self.at(np.arange(np.searchsorted(self.cost_usd, usd, side="right")))
+
     def at(self, places: NDArray[Any]) -> "Cells":
         """The cells at these places."""
         return Cells(**{name: getattr(self, name)[places] for name in self.__slots__})
@@ -322,10 +326,10 @@ def grid(cells: Cells, every: Cards, workload: Workload) -> Grid:
     )
 
 
-def grids(need: Need, budget: Budget, catalog: Catalog, every: Cards) -> tuple[Grid, Grid]:
-    """The deployments for an engine of models without experts, and of models with experts."""
+def grids(need: Need, budget: Budget, catalog: Catalog, every: Cards, usd: float = inf) -> tuple[Grid, Grid]:
+    """The deployments for an engine of models without experts, and of models with experts, that cost no more."""
     plain, experts = (
-        grid(cells(need, budget, catalog, every.engine, experts=experts), every, need.workload)
+        grid(cells(need, budget, catalog, every.engine, experts=experts).up_to(usd), every, need.workload)
         for experts in (False, True)
     )
     return plain, experts

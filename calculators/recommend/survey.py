@@ -38,6 +38,7 @@ from calculators.recommend.grid import WIDTHS, Cards, Cells, Floats, Grid, Kinds
 from calculators.recommend.records import Budget, Catalog, Need, divides
 from calculators.tensor import PARTS
 
+CHEAP = 4.0  # times the cheapest deployment's cost
 BUFFER = 512  # numbers: numpy copies what it broadcasts over rows that are shorter than its buffer there first
 NEAR = 1.5  # what goes this often at most into its limit comes near it
 
@@ -173,12 +174,14 @@ class Survey:
 class Surveyor:
     """Surveys the models of a catalog on the devices of a budget for a job, each when it is first asked for.
 
-    For another job on the same devices it takes over what does not depend on what changed.
+    For another job on the same devices it takes over what does not depend on what changed. `usd`: deployments that cost
+    more are left out.
     """
 
-    def __init__(self, need: Need, budget: Budget, catalog: Catalog) -> None:
-        self.need, self.budget, self.catalog = need, budget, catalog
-        self.groups = tuple(_groups(need, budget, catalog))
+    def __init__(self, need: Need, budget: Budget, catalog: Catalog, usd: float = inf) -> None:
+        self.need, self.budget, self.catalog, self.usd = need, budget, catalog, usd
+        self.groups = tuple(_groups(need, budget, catalog, usd))
+        self._cheap: Surveyor | None = None
         self._blocks: dict[str, tuple[Block, ...]] = {}  # by model
         self._kept: dict[tuple[str, int], Kept] = {}  # by model and group
         self._block_bytes = self._kept_bytes = 0
@@ -188,21 +191,30 @@ class Surveyor:
         other = copy(self)
         steady = _flow(self.need) == _flow(need)
         other.need, other._blocks, other._kept, other._block_bytes = need, {}, dict(self._kept), 0
+        other._cheap = None if self._cheap is None else self._cheap.under(need)
         other.groups = tuple(
             replace(
                 group,
                 grids=(group.grids[0].under(need.workload), group.grids[1].under(need.workload))
                 if steady
-                else grids(need, self.budget, self.catalog, group.cards),
+                else grids(need, self.budget, self.catalog, group.cards, self.usd),
             )
             for group in self.groups
         )
         return other
 
     @property
+    def cheap(self) -> "Surveyor":
+        """The same on deployments alone that cost no more than CHEAP times the cheapest."""
+        if self._cheap is None:
+            costs = (each.cells.cost_usd.min(initial=inf) for group in self.groups for each in group.grids)
+            self._cheap = Surveyor(self.need, self.budget, self.catalog, CHEAP * min(costs, default=inf))
+        return self._cheap
+
+    @property
     def bytes(self) -> int:
         """Bytes that the figures of the surveyed models take, and what is kept of them for another job."""
-        return self._block_bytes + self._kept_bytes
+        return self._block_bytes + self._kept_bytes + (0 if self._cheap is None else self._cheap.bytes)
 
     def survey(self, models: Iterable[str] | None = None, progress: Callable[[float], None] | None = None) -> Survey:
         """The survey of some models of the catalog, else of all; `progress` is told the share of these that is done."""
@@ -255,11 +267,11 @@ def survey(
     return Surveyor(need, budget, catalog).survey(progress=progress)
 
 
-def _groups(need: Need, budget: Budget, catalog: Catalog) -> Iterator[Group]:
+def _groups(need: Need, budget: Budget, catalog: Catalog, usd: float) -> Iterator[Group]:
     for engine, weights in stacks(catalog):
         for caches in _apart(engine, catalog.abilities_of(engine).caches(catalog.cache_formats)):
             every = cards(catalog, engine, weights, caches)
-            yield Group(cards=every, weights=weights, caches=caches, grids=grids(need, budget, catalog, every))
+            yield Group(cards=every, weights=weights, caches=caches, grids=grids(need, budget, catalog, every, usd))
 
 
 def _flow(need: Need) -> tuple[Quantity, ...]:

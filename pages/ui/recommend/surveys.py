@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from math import inf
 from threading import Lock
 from time import monotonic
@@ -10,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from calculators.recommend import Budget, Need, Recommendation, Survey, Surveyor, choose, early
+from calculators.recommend import Budget, Catalog, Need, Recommendation, Survey, Surveyor, choose, early
 from pages.ui.controls.records import model
 from pages.ui.links import fields
 from pages.ui.links.values import HELD
@@ -56,37 +57,39 @@ def surveyed(
     chosen: fields.Inputs, models: Iterable[str] | None = None, tell: Callable[[float], None] | None = None
 ) -> Survey:  # fmt: skip
     """The survey of some models, else of all of the sizes asked for."""
-    return _surveys(chosen)(models, tell)
-
-
-def _surveys(chosen: fields.Inputs) -> Callable[[Iterable[str] | None, Callable[[float], None] | None], Survey]:
-    """What surveys some of the models of the sizes asked for, or all: see `surveyed`."""
     every = surveyor(chosen)
-    some = needs.sized(chosen, every.catalog.models)
-    catalog = replace(every.catalog, models=some, quality=stock.scores(chosen.bench))
+    catalog = _catalog(chosen, every)
+    some = catalog.models.keys() if models is None else catalog.models.keys() & set(models)
+    return replace(every.survey(some, tell), catalog=catalog)
 
-    def of(models: Iterable[str] | None, tell: Callable[[float], None] | None) -> Survey:
-        found = every.survey(some.keys() if models is None else some.keys() & set(models), tell)
-        return replace(found, catalog=catalog)
 
-    return of
+def _catalog(chosen: fields.Inputs, every: Surveyor) -> Catalog:
+    """What is chosen from: the models of the sizes asked for, with their scores on the visitor's benchmark."""
+    return replace(
+        every.catalog, models=needs.sized(chosen, every.catalog.models), quality=stock.scores(chosen.bench)
+    )  # fmt: skip
 
 
 def answered(chosen: fields.Inputs) -> Recommendation:
     """The recommendation of the models that its pick and its reasons follow from: see `early`."""
-    survey, job = _surveys(chosen), scenarios().get(chosen.job)
-    models = survey((), None).catalog.models
+    every, job = surveyor(chosen), scenarios().get(chosen.job)
+    catalog = _catalog(chosen, every)
     seen: set[str] = set()
     with _progress() as tell:
 
-        def of(some: Collection[str]) -> Survey:
+        def of(of_all: Surveyor, some: Collection[str]) -> Survey:
             before = len(seen)
             seen.update(some)
-            return survey(some, lambda share: tell((before + share * (len(seen) - before)) / len(models)))
+            found = of_all.survey(
+                catalog.models.keys() & set(some),
+                lambda share: tell((before + share * (len(seen) - before)) / len(catalog.models)),
+            )
+            return replace(found, catalog=catalog)
 
         return early(
-            of, needs.need(chosen), needs.budget(chosen), share=why.NEARLY,
-            also={name for name, each in models.items() if job and jobs.of_scale(job, each)},
+            partial(of, every), needs.need(chosen), needs.budget(chosen), cheap=lambda some: of(every.cheap, some),
+            share=why.NEARLY,
+            also={name for name, each in catalog.models.items() if job and jobs.of_scale(job, each)},
         )  # fmt: skip
 
 
