@@ -33,18 +33,19 @@ def early(
     this `share` of the pick's; and every form of the models that are asked for `also`. Where nothing is sure before,
     all models are tried. `cheap` is the survey on the cheapest deployments alone: what is found there costs the least.
     """
-    first = _Search(cheap if cheap is not None and need.goal == GOALS[1] else survey, need, budget)
-    if first.pick is None and first.survey is not survey:
-        first = _Search(survey, need, budget)
-    whole = first if first.survey is survey else _Search(survey, need, budget)
-    best, pick = whole.best, first.pick
+    every = (cheap, survey) if cheap is not None and need.goal == GOALS[1] else (survey,)
+    searches = [_Search(each, need, budget) for each in every]
+    whole, best = searches[-1], searches[-1].best
+    found = next((each for each in searches if each.pick is not None), whole)
+    pick = found.pick
     if pick is None:
         return whole.chosen(best, None)
-    others = [pick.scenario.model.name, *also]
-    more = next(filter(None, (each.above(pick) for each in dict.fromkeys((first, whole)))), None)
+    above = (each.above(pick) for each in searches[searches.index(found) :])
+    more = next(filter(None, above), None)
     sure = share * pick.quality if need.goal == GOALS[0] else inf
-    others += [more] if more else [name for name, score in best.items() if score > pick.quality]
-    return whole.chosen({*others, *(name for name, score in best.items() if score >= sure)}, first.flight)
+    others = {more} if more else {name for name, score in best.items() if score > pick.quality}
+    others |= {name for name, score in best.items() if score >= sure}
+    return whole.chosen({pick.scenario.model.name, *others, *also}, found.flight)
 
 
 class _Search:
