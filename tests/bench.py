@@ -83,7 +83,8 @@ def sweep(scenario: Scenario) -> Scenario:
 
 def recommended(need: Need, budget: Budget, catalog: Catalog) -> Recommendation:
     """The recommendation of a catalog of which nothing was surveyed before."""
-    return early(Surveyor(need, budget, catalog).survey, need, budget)
+    surveyor = Surveyor(need, budget, catalog)
+    return early(surveyor.survey, need, budget, cheap=lambda models: surveyor.cheap.survey(models))
 
 
 def press(page: Page, slider: str, key: str) -> float:
