@@ -205,10 +205,13 @@ class Surveyor:
 
     @property
     def cheap(self) -> "Surveyor":
-        """The same on deployments alone that cost no more than CHEAP times the cheapest."""
+        """The same on deployments alone that cost no more than CHEAP times the cheapest; itself without costs."""
         if self._cheap is None:
             costs = (each.cells.cost_usd.min(initial=inf) for group in self.groups for each in group.grids)
-            self._cheap = Surveyor(self.need, self.budget, self.catalog, CHEAP * min(costs, default=inf))
+            least = min(costs, default=inf)
+            if least == inf:
+                return self
+            self._cheap = Surveyor(self.need, self.budget, self.catalog, CHEAP * least)
         return self._cheap
 
     @property
